@@ -17,7 +17,9 @@ from conceptlrp.labelling.channel_name import (
     FIRING_PLACE,
     INTERCHANGE,
     PLACE,
+    RELEVANCE,
     RULE,
+    STRONGEST,
     ChannelName,
 )
 from conceptlrp.labelling.result import Pairs, check_channel
@@ -241,4 +243,6 @@ class EditedBoards(Plain):
 
 def watched(measure: str) -> str:
     """Return what of a channel is watched for a name that a measure has given."""
+    if measure == STRONGEST:
+        return RELEVANCE
     return ACTIVATION if measure in (INTERCHANGE, RULE) else measure

@@ -313,6 +313,8 @@ class _Measured:
             prevalence=asked.prevalence,
             seed=asked.seed,
         )
+        if self.score.turning is not None:
+            replicates = replicates * self.score.turning[channel, chosen]
         low, high = interval(replicates, asked.confidence)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)

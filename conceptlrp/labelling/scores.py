@@ -18,14 +18,21 @@ the board.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.labelling.channel_name import FEATURE_MAP, FIRING_PLACE, MAP, PLACE
+from conceptlrp.labelling.channel_name import (
+    FEATURE_MAP,
+    FIRING_PLACE,
+    MAP,
+    PLACE,
+    RELEVANCE,
+    STRONGEST,
+)
 from conceptlrp.labelling.columns import Columns, position_columns, square_columns
 from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.measures import (
@@ -42,15 +49,18 @@ from conceptlrp.labelling.places import (
     place_labels,
 )
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
-from conceptlrp.labels import Labels
+from conceptlrp.labelling.strongest import strongest_boards
+from conceptlrp.labels import MOVE_LABELS, Labels
 from conceptlrp.labels.geometry import places
 from conceptlrp.statistics.ranks import Floats, codes
 from conceptlrp.statistics.significance import false_discovery_rates, held_out_games
 
 Tables = Mapping[str, ArrayLike]
 
-# The maps that tell the place of a channel.
-_PLACES: Final = {PLACE: MAP, FIRING_PLACE: FEATURE_MAP}
+# Measures that are of the tables of another.
+_DERIVED: Final = {PLACE: MAP, FIRING_PLACE: FEATURE_MAP, STRONGEST: RELEVANCE}
+# Of exchanges, how many tell whether the strongest boards show a move by chance.
+_EXCHANGES: Final = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +91,14 @@ class Comparison:
         """Labels that values of positions are compared with."""
         columns = position_columns(self.labels, self.plies, self.games)
         return compare_labels(self.labels, columns, self.held_out, self.criteria)
+
+    @cached_property
+    def of_moves(self) -> Compared:
+        """Labels of a move, as far as these are flags, beside others for no test."""
+        every = self.of_values
+        known = np.array([name in MOVE_LABELS for name in every.labels.names])
+        good = every.good & known & ~every.halves[0].matrix.numeric
+        return replace(every, good=good, exchanges=every.exchanges[:_EXCHANGES])
 
     @cached_property
     def of_maps(self) -> Compared:
@@ -132,27 +150,47 @@ class Comparison:
         """
         number = len(networks) + exchange if scored is None else scored
         by_measure: dict[str, list[MeasureScore]] = {}
-        of_place = [place for place, source in _PLACES.items() if source in networks[0]]
-        for measure in (*networks[0], *of_place):
-            source = _PLACES.get(measure, measure)
+        for measure in self._measures(networks[0]):
+            source = _DERIVED.get(measure, measure)
             tables = [np.asarray(network[source]) for network in networks]
-            of_values = tables[0].ndim == 2
-            compared = self.of_values if of_values else self.of_maps
-            compared = self.of_places if measure in of_place else compared
             if exchange:
-                plies = self.plies if of_values else self.plies[self._rows]
-                seed = self.criteria.seed
-                other = exchange_positions(tables[0], plies, seed=seed)
-                if measure in of_place:
-                    other = moved_maps(other, seed=seed)
-                tables.insert(1, other)
+                tables.insert(1, self._exchanged(measure, tables[0]))
+            if measure == STRONGEST:
+                tables = [strongest_boards(table) for table in tables]
             by_measure[measure] = score_measure(
-                tables, compared, scored=number, trained=1 + exchange
+                tables,
+                self._compared(measure, tables[0].ndim),
+                scored=number,
+                trained=1 + exchange,
+                turned=measure == STRONGEST,
             )
         return [
             self._found({m: each[i] for m, each in by_measure.items()})
             for i in range(number)
         ]
+
+    def _measures(self, known: Tables) -> list[str]:
+        """Return what of channels is scored: what is known, and what comes of that."""
+        found = [m for m, source in _DERIVED.items() if source in known]
+        if STRONGEST in found and not set(MOVE_LABELS) & set(self.labels.names):
+            found.remove(STRONGEST)
+        return [*known, *found]
+
+    def _compared(self, measure: str, ndim: int) -> Compared:
+        if measure == STRONGEST:
+            return self.of_moves
+        if measure in _DERIVED:
+            return self.of_places
+        return self.of_values if ndim == 2 else self.of_maps
+
+    def _exchanged(self, measure: str, table: NDArray[Any]) -> NDArray[Any]:
+        """Exchange positions within plies; maps that have a place are moved too."""
+        plies = self.plies if table.ndim == 2 else self.plies[self._rows]
+        seed = self.criteria.seed
+        found = exchange_positions(table, plies, seed=seed)
+        if measure in (PLACE, FIRING_PLACE):
+            return moved_maps(found, seed=seed)
+        return found
 
     @property
     def _rows(self) -> NDArray[np.int64] | slice:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
-from conceptlrp.labelling.channel_name import FEATURE_MAP, ChannelName
+from conceptlrp.labelling.channel_name import (
+    FEATURE_MAP,
+    FIRING_PLACE,
+    STRONGEST,
+    ChannelName,
+)
 from conceptlrp.labelling.interchange_result import LEAST
 from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
@@ -37,7 +42,8 @@ def heading(report: "ChannelReport") -> str:
 
 def mapped_quantity(label: NamedLabel) -> str:
     """Say what lies on the squares of a label scored by maps."""
-    return "activation" if label.measure == FEATURE_MAP else "relevance"
+    of_activation = label.measure in (FEATURE_MAP, FIRING_PLACE)
+    return "activation" if of_activation else "relevance"
 
 
 def label_size(label: NamedLabel) -> str:
@@ -98,6 +104,11 @@ def _named(label: NamedLabel) -> str:
         where = (
             f"Among squares of one kind, its {maps} are {way} on "
             f"'{label.label}'{meant}, which have {part} of its {quantity}"
+        )
+    elif label.measure == STRONGEST:
+        where = (
+            f"On the boards of its largest relevance '{label.label}'{meant} holds more "
+            f"often than on others of their plies, by {percent(label.held_out)} of them"
         )
     elif label.auroc is None:
         more = "more" if label.effect >= 0 else "less"
