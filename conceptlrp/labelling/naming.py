@@ -46,8 +46,10 @@ from conceptlrp.statistics.significance import interval, linear_replicates
 # What a channel may vary by and a copy differ by, as part of its size and its variance.
 _SAME: Final = 1e-5
 _COPY: Final = 1e-4
-# A flag that few rows have correlates little with a channel that tells it nearly always.
+# A flag that few rows have correlates little with a channel that tells it for sure.
 _TELLS: Final = 0.8
+# A rule is one of thousands and takes a reader long: it must say more than a label.
+_RULED: Final = 0.5
 # By what part numbers of maps are rounded, which are kept in 16 bits.
 _ROUNDING: Final = 1e-3
 _BLOCK: Final = 1 << 14
@@ -182,7 +184,7 @@ def _told(
     size = abs(rule.correlation)
     led = 0.0 if best is None else best.strength * (1 + asked.lead)
     random = rule.random_correlation + asked.over_random
-    if not size >= max(led, asked.effect, random):
+    if not size >= max(led, _RULED, random):
         return None
     nan, effect = float("nan"), rule.sign * size
     return NamedLabel(

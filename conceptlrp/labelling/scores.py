@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.labelling.channel_name import (
+    ACTIVATION,
     FEATURE_MAP,
     FIRING_PLACE,
     MAP,
@@ -49,6 +50,7 @@ from conceptlrp.labelling.places import (
     place_labels,
 )
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
+from conceptlrp.labelling.rules import Rules, learn_rules
 from conceptlrp.labelling.strongest import strongest_boards
 from conceptlrp.labels import MOVE_LABELS, Labels
 from conceptlrp.labels.geometry import places
@@ -69,7 +71,8 @@ class Comparison:
 
     ``games`` and ``plies`` (N,) are numbered from 0; maps are of the ``mapped`` (M,)
     of the positions, all by default, and their squares are compared with those of the
-    same value of ``within`` (M, n, n) alone.
+    same value of ``within`` (M, n, n) alone. Rules are learned where ``boards``
+    (N, n, n) are given.
     """
 
     labels: Labels
@@ -79,6 +82,7 @@ class Comparison:
     size: int = 8
     mapped: NDArray[np.int64] | None = None
     within: NDArray[Any] | None = None
+    boards: NDArray[np.int8] | None = None
 
     @cached_property
     def held_out(self) -> NDArray[np.bool_]:
@@ -151,23 +155,48 @@ class Comparison:
         number = len(networks) + exchange if scored is None else scored
         by_measure: dict[str, list[MeasureScore]] = {}
         for measure in self._measures(networks[0]):
-            source = _DERIVED.get(measure, measure)
-            tables = [np.asarray(network[source]) for network in networks]
-            if exchange:
-                tables.insert(1, self._exchanged(measure, tables[0]))
-            if measure == STRONGEST:
-                tables = [strongest_boards(table) for table in tables]
+            tables, compared = self._tables(networks, measure, exchange=exchange)
             by_measure[measure] = score_measure(
                 tables,
-                self._compared(measure, tables[0].ndim),
+                compared,
                 scored=number,
                 trained=1 + exchange,
                 turned=measure == STRONGEST,
             )
+        rules = self._rules(networks, exchange=exchange) or [()] * number
         return [
-            self._found({m: each[i] for m, each in by_measure.items()})
+            self._found({m: each[i] for m, each in by_measure.items()}, rules[i])
             for i in range(number)
         ]
+
+    def _rules(self, networks: Sequence[Tables], *, exchange: bool) -> list[Rules]:
+        """Learn rules of where channels fire, or how much where maps have no place."""
+        followed = FEATURE_MAP if FEATURE_MAP in networks[0] else ACTIVATION
+        if self.boards is None or followed not in networks[0]:
+            return []
+        tables, compared = self._tables(networks, followed, exchange=exchange)
+        boards = self.boards if tables[0].ndim == 2 else self.boards[self._rows]
+        asked, trained = self.criteria, 1 + exchange
+        return learn_rules(tables, boards, compared.halves, asked, trained=trained)
+
+    def _tables(
+        self, networks: Sequence[Tables], measure: str, *, exchange: bool
+    ) -> tuple[list[NDArray[Any]], Compared]:
+        """Return a measure of all networks, and what it is compared with."""
+        source = _DERIVED.get(measure, measure)
+        tables = [np.asarray(network[source]) for network in networks]
+        of_values = tables[0].ndim == 2
+        if exchange:
+            plies = self.plies if of_values else self.plies[self._rows]
+            seed = self.criteria.seed
+            other = exchange_positions(tables[0], plies, seed=seed)
+            placed = measure in (PLACE, FIRING_PLACE)
+            tables.insert(1, moved_maps(other, seed=seed) if placed else other)
+        if measure == STRONGEST:
+            return [strongest_boards(table) for table in tables], self.of_moves
+        if measure in _DERIVED:
+            return tables, self.of_places
+        return tables, self.of_values if of_values else self.of_maps
 
     def _measures(self, known: Tables) -> list[str]:
         """Return what of channels is scored: what is known, and what comes of that."""
@@ -176,28 +205,12 @@ class Comparison:
             found.remove(STRONGEST)
         return [*known, *found]
 
-    def _compared(self, measure: str, ndim: int) -> Compared:
-        if measure == STRONGEST:
-            return self.of_moves
-        if measure in _DERIVED:
-            return self.of_places
-        return self.of_values if ndim == 2 else self.of_maps
-
-    def _exchanged(self, measure: str, table: NDArray[Any]) -> NDArray[Any]:
-        """Exchange positions within plies; maps that have a place are moved too."""
-        plies = self.plies if table.ndim == 2 else self.plies[self._rows]
-        seed = self.criteria.seed
-        found = exchange_positions(table, plies, seed=seed)
-        if measure in (PLACE, FIRING_PLACE):
-            return moved_maps(found, seed=seed)
-        return found
-
     @property
     def _rows(self) -> NDArray[np.int64] | slice:
         """Which of the positions have maps."""
         return slice(None) if self.mapped is None else self.mapped
 
-    def _found(self, scored: Mapping[str, MeasureScore]) -> LabelScores:
+    def _found(self, scored: Mapping[str, MeasureScore], rules: Rules) -> LabelScores:
         # Corrected over all measures, since any of them may give the name.
         ends = np.cumsum([each.p.shape[1] for each in scored.values()])[:-1]
         q = false_discovery_rates(np.hstack([each.p for each in scored.values()]))
@@ -224,8 +237,9 @@ class Comparison:
             p=arrays("p"),
             q=of_all(corrected),
             random=arrays("random"),
-            channels=name_channels(scored, corrected, self.criteria),
+            channels=name_channels(scored, corrected, self.criteria, rules),
             criteria=self.criteria,
+            rules=rules,
         )
 
 

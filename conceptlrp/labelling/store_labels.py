@@ -337,6 +337,7 @@ def _prepare(
     networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
     plies = codes(count(corpus.own | corpus.opponent))
     moves = store.arrays.explained_square(rows=sample.rows, target=target)
+    boards = boards_of(corpus)
     labels, controls = _labels(corpus, moves, plies, split)
     comparison = Comparison(
         labels=labels.joined(_added(store, asked.columns, sample.rows)),
@@ -345,7 +346,8 @@ def _prepare(
         criteria=replace(asked.criteria, seed=split),
         size=corpus.size,
         mapped=mapped if maps else None,
-        within=boards_of(corpus[mapped]) if maps else None,
+        within=boards[mapped] if maps else None,
+        boards=boards if maps else None,
     )
     return _Study(networks, sample, comparison, controls, asked, seed)
 
