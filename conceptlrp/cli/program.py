@@ -14,12 +14,14 @@ from conceptlrp.cli.channels.check_network import check_network
 from conceptlrp.cli.channels.circuit import circuit
 from conceptlrp.cli.channels.cluster import cluster
 from conceptlrp.cli.channels.compare import compare
+from conceptlrp.cli.channels.edits import edits
 from conceptlrp.cli.channels.evaluate import evaluate
 from conceptlrp.cli.channels.explain import explain
 from conceptlrp.cli.channels.graph import graph
 from conceptlrp.cli.channels.interchange import interchange
 from conceptlrp.cli.channels.label import label
 from conceptlrp.cli.channels.report import report
+from conceptlrp.cli.channels.truth import truth
 from conceptlrp.cli.games.arena import arena
 from conceptlrp.cli.games.corpus import corpus
 from conceptlrp.cli.games.selfplay import selfplay
@@ -106,8 +108,8 @@ _VERBS = {
     "Games and networks": (corpus, train, selfplay, arena, strength, check_network),
     "Stores of relevance": (attribute, merge, info, check, repack, top, query),
     "What channels do": (
-        *(explain, cluster, label, interchange, ablate, graph, circuit),
-        *(evaluate, report, compare),
+        *(explain, cluster, label, interchange, edits, ablate, graph, circuit),
+        *(evaluate, truth, report, compare),
     ),
     "Pages, figures and files": (demo, atlas, serve, figure, export),
 }

@@ -7,11 +7,21 @@ from .result import (
     Gate as Gate,
     Recommendation as Recommendation,
 )
+from .truth import (
+    rules_truth as rules_truth,
+)
+from .truth_result import (
+    RulesTruth as RulesTruth,
+    TruthScore as TruthScore,
+)
 
 __all__ = [
     "CompositeEvaluation",
     "Gate",
     "Recommendation",
+    "RulesTruth",
+    "TruthScore",
     "evaluate",
     "evaluate_composites",
+    "rules_truth",
 ]

@@ -1,3 +1,8 @@
+from .edit_result import (
+    EditedBoards as EditedBoards,
+    LayerEdits as LayerEdits,
+    Response as Response,
+)
 from .evidence import (
     Evidence as Evidence,
     Level as Level,
@@ -6,11 +11,11 @@ from .evidence import (
     evidence_by_channel as evidence_by_channel,
 )
 from .interchange_result import (
+    ChannelCause as ChannelCause,
     Interchange as Interchange,
     LayerInterchange as LayerInterchange,
 )
 from .result import (
-    ChannelCause as ChannelCause,
     ChannelLabels as ChannelLabels,
     LabelCriteria as LabelCriteria,
     LabelOptions as LabelOptions,
@@ -25,6 +30,9 @@ from .rule import (
 from .scores import (
     score_channels as score_channels,
 )
+from .store_edits import (
+    edit_boards as edit_boards,
+)
 from .store_labels import (
     interchange as interchange,
     label as label,
@@ -35,18 +43,22 @@ __all__ = [
     "ChannelCause",
     "ChannelLabels",
     "Condition",
+    "EditedBoards",
     "Evidence",
     "Interchange",
     "LabelCriteria",
     "LabelOptions",
     "LabelScores",
+    "LayerEdits",
     "LayerInterchange",
     "Level",
     "NamedLabel",
+    "Response",
     "Rule",
     "ScoredLabels",
     "channel_evidence",
     "counts",
+    "edit_boards",
     "evidence_by_channel",
     "interchange",
     "label",

@@ -6,11 +6,12 @@ imports neither torch nor pandas.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
 from conceptlrp.labelling.channel_name import (
     ACTIVATION,
@@ -23,6 +24,7 @@ from conceptlrp.labelling.channel_name import (
     ChannelName,
 )
 from conceptlrp.labelling.result import Pairs, check_channel
+from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
@@ -30,7 +32,7 @@ from conceptlrp.store.results.codec import Shape
 #: The AUROC of edited boards that a name must reach.
 LEAST_AUROC: Final = 0.9
 #: What the lower end of its interval must exceed.
-LEAST_LOW: Final = 0.75
+LEAST_LOW: Final = 0.8
 _NAN: Final = float("nan")
 
 Numbers: TypeAlias = Annotated[Floats, Shape("K", np.float32)]
@@ -88,11 +90,12 @@ class LayerEdits:
         The same over pairs of neighbours in the corpus.
     random : dict of str to float array of shape (K,)
         The largest AUROC, in either direction, of a channel of the random networks.
-    beyond : float array of shape (K,)
-        Which part of the boards that switch a label leaves what the network has seen.
-    random_responding : float
-        Which part of the random networks' channels responds to the label that it
-        follows best on other games.
+    beyond, usual_beyond : float array of shape (K,), float
+        Which part of the boards that switch a label leaves what the network has seen,
+        and of the boards that were edited.
+    responding, random_responding : float
+        Which part of the channels, and of those of random networks, responds to the
+        label that it follows best on the other half of the games.
     change, matched : dict of str to float array of shape (C, K, E)
         By measure, what the edits and matched edits of the examples change, in the
         direction of the label.
@@ -104,6 +107,8 @@ class LayerEdits:
     natural: Mapping[str, Pairs]
     random: Mapping[str, Numbers]
     beyond: Numbers
+    usual_beyond: float
+    responding: float
     random_responding: float
     change: Mapping[str, Annotated[Floats, Shape("C K E", np.float32)]]
     matched: Mapping[str, Annotated[Floats, Shape("C K E", np.float32)]]
@@ -138,12 +143,15 @@ class EditedBoards(Plain):
         False where only adding or removing a disc switches the label.
     boards, edited : int
         Boards that were edited, and edited boards that networks were run on.
-    usual_beyond : float
-        Which part of natural boards leaves what the network has seen, by the same
-        bound.
-    examples : uint64 array of shape (K, E, 2)
-        Own and opponent's discs of some of the boards, drawn at random, and of what
-        they became by the switching and by the matched edit: 0 where there is none.
+    before, after, unswitched : uint64 array of shape (K, E, 2)
+        Own and opponent's discs of some of the boards, drawn at random, and what they
+        became by the switching and by the matched edit; 0 where there is none.
+    random_networks, seed, size : int
+        Networks with random weights that ran too, the seed, the side of the board.
+    layers : dict of str to LayerEdits
+        By layer.
+    network, corpus : str
+        Digests of what it was made from.
     """
 
     target: str
@@ -157,7 +165,6 @@ class EditedBoards(Plain):
     ply_kept: Annotated[NDArray[np.bool_], Shape("K")]
     boards: int
     edited: int
-    usual_beyond: float
     before: Annotated[NDArray[np.uint64], Shape("K E 2")]
     after: Annotated[NDArray[np.uint64], Shape("K E 2")]
     unswitched: Annotated[NDArray[np.uint64], Shape("K E 2")]
@@ -172,8 +179,8 @@ class EditedBoards(Plain):
         """Say whether a channel answers to edits that switch its name's label.
 
         It does if the AUROC of the change of the name's quantity, in the direction of
-        the name, is 0.9 or more, and its interval lies above 0.75 and above what
-        channels of networks with random weights reach.
+        the name, is 0.9 or more and more than any channel of networks with random
+        weights reaches, and its interval lies above 0.8.
         """
         found = self._layer(layer, channel)
         why = self._untested(found, name)
@@ -190,7 +197,7 @@ class EditedBoards(Plain):
         if sign < 0:
             auroc, low, high, natural = 1 - auroc, 1 - high, 1 - low, 1 - natural
         random = float(found.random[measure][k])
-        passed = bool(auroc >= LEAST_AUROC and low > max(LEAST_LOW, random))
+        passed = bool(responds(auroc, low, random))
         response = Response(
             name.label,
             measure,
@@ -203,7 +210,71 @@ class EditedBoards(Plain):
             int(self.games[k]),
             passed,
         )
-        return replace(response, text=self._sentence(response))
+        return replace(response, text=_sentence(response, found.usual_beyond))
+
+    def frame(self, layer: str | None = None) -> "pd.DataFrame":
+        """Return a table, one row a channel, label and measure, of one layer or all."""
+        parts = []
+        for name in self.layers if layer is None else (layer,):
+            found, k = self.layers[name], len(self.labels)
+            for measure, auroc in found.auroc.items():
+                channels = len(auroc)
+                none = np.full(auroc.shape, _NAN)
+                low, high = found.low[measure], found.high[measure]
+                random = np.tile(found.random[measure], channels)
+                up = responds(auroc, low, found.random[measure])
+                down = responds(1 - auroc, 1 - high, found.random[measure])
+                table = {
+                    "layer": np.repeat(name, channels * k),
+                    "channel": np.repeat(np.arange(channels), k),
+                    "label": np.tile(self.labels, channels),
+                    "measure": np.repeat(measure, channels * k),
+                    "auroc": auroc.ravel(),
+                    "low": low.ravel(),
+                    "high": high.ravel(),
+                    "natural": found.natural.get(measure, none).ravel(),
+                    "random": random,
+                    "beyond": np.tile(found.beyond, channels),
+                    "games": np.tile(self.games, channels),
+                    "passed": (up | down).ravel(),
+                }
+                parts.append(table)
+        columns = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
+        return pd.DataFrame(columns)
+
+    def counts(self, layer: str) -> tuple[int, float, float]:
+        """Count channels that answer to any label.
+
+        Then which part answers on other games to the label that it follows best, and
+        which part of the channels of networks with random weights.
+        """
+        found = self.layers[layer]
+        passed = [
+            responds(a, found.low[m], found.random[m])
+            | responds(1 - a, 1 - found.high[m], found.random[m])
+            for m, a in found.auroc.items()
+        ]
+        some = int(np.any(passed, axis=(0, 2)).sum())
+        return some, found.responding, found.random_responding
+
+    def __repr__(self) -> str:
+        layers = ", ".join(f"{n}: {self.counts(n)[0]}" for n in self.layers)
+        return (
+            f"EditedBoards(target={self.target!r}, boards={self.boards}, "
+            f"labels={len(self.labels)}, responding=[{layers}])"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for layer, found in self.layers.items():
+            some, best, random = self.counts(layer)
+            channels = len(next(iter(found.auroc.values())))
+            rows.append((layer, channels, some, f"{best:.1%}", f"{random:.1%}"))
+        columns = ("layer", "channels", "respond", "on other games", "random networks")
+        title = f"Channels that respond to edited boards, for '{self.target}'"
+        tried = int((self.games >= LEAST_GAMES).sum())
+        note = f"{self.boards} boards, {tried} of {len(self.labels)} labels switched."
+        return html_table(title, columns, rows, note=note)
 
     def _untested(self, found: LayerEdits, name: ChannelName) -> str:
         """Say why a name is not tested, "" if it is."""
@@ -217,20 +288,6 @@ class EditedBoards(Plain):
         measure = watched(name.measure)
         tested = measure in found.auroc and np.isfinite(found.auroc[measure][:, k])
         return "" if np.any(tested) else f"its {measure} was not followed"
-
-    def _sentence(self, found: Response) -> str:
-        """Write all that is known of a response in one sentence."""
-        shown = between(found.low, found.high, games=found.games)
-        known = np.isfinite(found.natural)
-        natural = f"; natural neighbours {found.natural:.2f}" if known else ""
-        verb = "Responds" if found.passed else "Does not respond"
-        return (
-            f"{verb} to edited boards that switch {found.label}: {found.measure}, "
-            f"AUROC {found.auroc:.2f} {shown} against matched edits ({found.games} "
-            f"games{natural}; random networks up to {found.random:.2f}; "
-            f"{found.beyond:.0%} of the edits leave what the network has seen, "
-            f"{self.usual_beyond:.0%} of natural boards)."
-        )
 
     def _layer(self, layer: str, channel: int) -> LayerEdits:
         sizes = {
@@ -246,3 +303,26 @@ def watched(measure: str) -> str:
     if measure == STRONGEST:
         return RELEVANCE
     return ACTIVATION if measure in (INTERCHANGE, RULE) else measure
+
+
+def responds(auroc: Any, low: Any, random: Any) -> Any:
+    """Tell which AUROCs pass, with the lower ends and what random networks reach."""
+    return (auroc >= LEAST_AUROC) & (auroc > random) & (low > LEAST_LOW)
+
+
+def _sentence(found: Response, usual: float) -> str:
+    """Write all that is known of a response in one sentence."""
+    shown = between(found.low, found.high, games=found.games)
+    known = np.isfinite(found.natural)
+    natural = f"; natural neighbours {found.natural:.2f}" if known else ""
+    seen = (
+        f"; {found.beyond:.0%} of the edits leave what the network has seen, "
+        f"{usual:.0%} of natural boards do"
+    )
+    verb = "Responds" if found.passed else "Does not respond"
+    return (
+        f"{verb} to edited boards that switch {found.label}: {found.measure}, AUROC "
+        f"{found.auroc:.2f} {shown} against matched edits ({found.games} games{natural}"
+        f"; random networks up to {found.random:.2f}"
+        f"{seen if np.isfinite(found.beyond) else ''})."
+    )

@@ -36,18 +36,21 @@ from conceptlrp.labelling.columns import (
     within_board_auroc,
 )
 from conceptlrp.labelling.measures import Compared, MeasureScore
-from conceptlrp.labelling.result import ChannelLabels, LabelCriteria, NamedLabel
+from conceptlrp.labelling.result import (
+    TELLS,
+    ChannelLabels,
+    LabelCriteria,
+    NamedLabel,
+)
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
-from conceptlrp.statistics.significance import interval, linear_replicates
+from conceptlrp.statistics.significance import effect_intervals
 
 # What a channel may vary by and a copy differ by, as part of its size and its variance.
 _SAME: Final = 1e-5
 _COPY: Final = 1e-4
-# A flag that few rows have correlates little with a channel that tells it for sure.
-_TELLS: Final = 0.8
 # A rule is one of thousands and takes a reader long: it must say more than a label.
 _RULED: Final = 0.5
 # By what part numbers of maps are rounded, which are kept in 16 bits.
@@ -256,7 +259,9 @@ class _Measured:
         score, asked = self.score, self.asked
         # A channel must be on the same side of its label in both halves.
         confirmed = np.sign(score.effect) * score.held_out
-        found = (self.strength >= asked.effect) | (confirmed >= _TELLS)
+        # Half of the strongest boards, beyond what others have, must show a move.
+        least = asked.effect if score.turning is None else max(asked.effect, 0.5)
+        found = (self.strength >= least) | (confirmed >= TELLS)
         found &= (self.q <= asked.false_discoveries) & ~self.at_random
         found &= confirmed >= score.random + asked.over_random
         return np.asarray(found & ~self.borrowed)
@@ -306,18 +311,17 @@ class _Measured:
             return []
         half, asked = self.score.confirming, self.asked
         games = len(np.unique(half.columns.games))
-        replicates = linear_replicates(
+        low, high = effect_intervals(
             flat_table(self._held_out(channel))[:, 0],
             [half.columns.columns[k] for k in chosen],
             half.columns.strata,
             half.columns.games,
-            replicates=asked.replicates,
+            confidence=asked.confidence,
             prevalence=asked.prevalence,
-            seed=asked.seed,
         )
         if self.score.turning is not None:
-            replicates = replicates * self.score.turning[channel, chosen]
-        low, high = interval(replicates, asked.confidence)
+            turning = self.score.turning[channel, chosen]
+            low, high = np.clip([low * turning, high * turning], -1, 1)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
         kept = least >= self.score.random[chosen] + asked.over_random

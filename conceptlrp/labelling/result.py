@@ -17,12 +17,14 @@ from conceptlrp.jsontext import Plain, plain
 from conceptlrp.labelling.channel_name import ChannelName, described
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
-from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
+from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
+# Of fewer games with a label, intervals near a perfect effect are too narrow.
+_GAMES: Final = 20
 #: What is said of labels that too few games have, where none can be tested.
-UNTESTED: Final = f"not tested, since every label holds in {FEW_GAMES}"
+UNTESTED: Final = f"not tested, since every label holds in fewer than {_GAMES} games"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class NamedLabel:
     auroc : float or None
         The held-out effect of a label that holds or not, as an AUROC.
     low, high : float
-        Bootstrap interval of the held-out effect; nan where it is the same in every
-        draw of games, as that of a perfect detector.
+        Interval of the held-out effect; nan where it is the same whatever the games,
+        as that of a channel that copies a number.
     p, q : float
         Of the permutation null, and corrected for all pairs.
     random : float
@@ -120,42 +122,6 @@ class ChannelLabels:
         return self.named > 0
 
 
-@dataclass(frozen=True)
-class ChannelCause:
-    """Whether a channel carries a label into the output, see `Interchange`.
-
-    Attributes
-    ----------
-    label : str
-        The label.
-    r, low, high : float
-        Correlation of the change of the output with the difference of the label when
-        the channel's map comes from another position, and its 95 % interval; above 0
-        where more of the label raises the output. Ends are nan where the channel
-        changes nothing or too few games tell.
-    exchanged, random : float
-        The largest size of r with labels exchanged between positions of a ply, and of a
-        channel of networks with random weights.
-    equal : float
-        Size of the change over pairs with equal labels, as part of that over others;
-        nan where it is not known.
-    games : int
-        In how many games' pairs the label differs.
-    passed : bool or None
-        Whether it does; None where too few games tell.
-    """
-
-    label: str
-    r: float
-    low: float
-    high: float
-    exchanged: float
-    random: float
-    equal: float
-    games: int
-    passed: bool | None
-
-
 #: Names of the channels that have one, by layer and channel.
 Names = Mapping[tuple[str, int], str]
 
@@ -204,6 +170,8 @@ def check_channel(
 Pairs: TypeAlias = Annotated[Floats, Shape("C K", np.float32)]
 
 _ROWS: Final = 40
+#: An effect that is enough for a flag few rows have, which cannot correlate much.
+TELLS: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -222,8 +190,8 @@ class LabelCriteria:
     lead : float
         By which part of its strength the best label must exceed others that it is not
         nested with: noise makes the strength of all labels smaller by one factor.
-    permutations, replicates : int
-        Of the null distribution and of the bootstrap.
+    permutations : int
+        Of the null distribution.
     confidence : float
         Of the intervals.
     held_out : float
@@ -231,10 +199,11 @@ class LabelCriteria:
     prevalence : float
         Least part of a stratum that must have the label, and lack it.
     games : int
-        Least number of games that must have the label somewhere, in either half; of
-        fewer than ten games no interval is told, and no label given.
+        Least number of games in which the label is not as usual, in either half: of
+        fewer, intervals are too narrow. Of fewer than ten games in all no interval is
+        told, and no label given.
     seed : int
-        Of the split, the permutations and the bootstrap.
+        Of the split and the permutations.
     """
 
     false_discoveries: float = 0.05
@@ -242,11 +211,10 @@ class LabelCriteria:
     over_random: float = 0.1
     lead: float = 0.1
     permutations: int = 200
-    replicates: int = 500
     confidence: float = 0.95
     held_out: float = 0.5
     prevalence: float = 0.01
-    games: int = LEAST_GAMES
+    games: int = _GAMES
     seed: int = 0
 
 
@@ -262,6 +230,8 @@ class LabelOptions:
         Networks of the same shape with random weights to hold channels against.
     n_recipients, n_donors : int
         For `Interchange`: how many positions get maps of others, and of how many each.
+    n_edits : int
+        For `EditedBoards`: how many boards are edited, each of another game.
     columns : tuple of str
         Columns of the store to score as labels besides, such as labels of one's own.
     criteria : LabelCriteria
@@ -273,6 +243,7 @@ class LabelOptions:
     n_random: int = 5
     n_recipients: int = 500
     n_donors: int = 2
+    n_edits: int = 400
     columns: tuple[str, ...] = ()
     criteria: LabelCriteria = field(
         default_factory=lambda: LabelCriteria(permutations=100)
@@ -297,6 +268,8 @@ class LabelScores(Plain):
         What each of the C channels was found to be.
     criteria : LabelCriteria
         What was asked for.
+    correlation : dict of str to ndarray of shape (C, K)
+        By measure, what labels compete by: rank correlations where they are held out.
     rules : tuple of (Rule or None)
         The rule in squares of each channel, see `Rule`; empty where none was sought.
     """
@@ -310,6 +283,7 @@ class LabelScores(Plain):
     channels: Annotated[tuple[ChannelLabels, ...], Shape("C")]
     criteria: LabelCriteria
     rules: tuple[Rule | None, ...] = ()
+    correlation: Mapping[str, Pairs] = field(default_factory=dict)
 
     @property
     def measures(self) -> tuple[str, ...]:

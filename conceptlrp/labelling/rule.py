@@ -10,6 +10,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from conceptlrp.drawing.notebook import html_boards
+from conceptlrp.drawing.window import window_svg
 from conceptlrp.jsontext import Plain
 from conceptlrp.othello.board import from_boards, given_boards, legal_moves, to_boards
 
@@ -100,6 +102,26 @@ class Rule(Plain):
     random: float = 0.0
     random_correlation: float = 0.0
     random_rules: float = 0.0
+
+    @property
+    def svg(self) -> str:
+        """The window drawn; what is said of the place is in the sentence alone."""
+        cases = [
+            {(c.row, c.column): c.states for c in case if c.states[0] not in PLACES}
+            for case in self.conditions
+        ]
+        return window_svg(
+            cases, window=self.window, size=self.size, title=self.sentence
+        )
+
+    def _repr_html_(self) -> str:
+        """Draw the window, with how well the rule does."""
+        lines = (
+            self.sentence,
+            f"R2 {self.r2:.2f} held out, {self.random:.2f} in random networks",
+        )
+        title = "A channel is high there" if self.sign > 0 else "A channel is low there"
+        return html_boards(title, [(self.svg, lines)])
 
     def stands_out(self, over_random: float) -> bool:
         """Tell whether the channel follows it more than those of random networks.

@@ -35,9 +35,9 @@ from conceptlrp.labelling.rule_words import (
     sentence,
     simplify,
 )
-from conceptlrp.statistics.estimates import known_interval
+from conceptlrp.statistics.estimates import known_interval, ratio
 from conceptlrp.statistics.ranks import Floats, centered_ranks, codes
-from conceptlrp.statistics.significance import interval
+from conceptlrp.statistics.significance import interval_reach
 from conceptlrp.statistics.trees import Path, Trees, grow
 
 #: The rule of every channel, None where there is none.
@@ -285,8 +285,7 @@ class _Squares:
         psi = flags * ranks - (r / 2).astype(np.float32) * (flags**2 + ranks**2)
         by_game = self._by_game(psi)
         bounded = np.clip(r, _NEAREST - 1, 1 - _NEAREST)
-        error = np.sqrt(np.square(by_game).sum(axis=0)) / (1 - bounded**2)
-        reach = 1.96 * error
+        reach = interval_reach(by_game, len(by_game), 0.975) / (1 - bounded**2)
         center = np.arctanh(bounded)
         ends = np.tanh(center - reach), np.tanh(center + reach)
         return np.stack([r, *known_interval(ends, 1, len(by_game))])
@@ -356,24 +355,20 @@ class _Squares:
         """Return the part of the variance (C,) that is explained, and its interval."""
         asked, errors = self.asked, (values - predicted) ** 2
         parts: list[NDArray[Any]] = [np.ones_like(values), values, values**2, errors]
-        sums = np.stack([self._by_game(part) for part in parts])
-        number = sums.shape[1]
-        drawn = np.random.default_rng(asked.seed).multinomial(
-            number, np.full(number, 1 / number), asked.replicates
-        )
-
-        def of(total: Floats) -> Floats:
-            n, t, squares, error = total
-            around = squares - t**2 / n
-            return np.where(
-                around > 1e-9 * n, 1 - error / np.maximum(around, 1e-9), np.nan
-            )
-
-        r2 = of(sums.sum(axis=1))
-        replicates = np.stack([of(np.tensordot(d, sums, (0, 1))) for d in drawn])
-        ends = interval(np.nan_to_num(replicates), asked.confidence)
-        low, high = known_interval(ends, 1, number)
-        return r2, low, high
+        n, total, squares, error = (self._by_game(part) for part in parts)
+        mean = total.sum(axis=0) / n.sum(axis=0)
+        # Sums by game of squares about the mean of all.
+        around = squares - 2 * mean * total + n * mean**2
+        spread = around.sum(axis=0)
+        spread[spread <= _ROUNDING * n.sum(axis=0)] = 0
+        left = ratio(error.sum(axis=0), spread)
+        # The logarithm of what is left unexplained is far from the bound of R2.
+        influences = ratio(error, error.sum(axis=0)) - ratio(around, spread)
+        tail = (1 + asked.confidence) / 2
+        reach = np.exp(interval_reach(np.nan_to_num(influences), len(n), tail))
+        ends = 1 - left * reach, 1 - left / reach
+        low, high = known_interval(ends, 1, len(n))
+        return 1 - left, low, high
 
     def _choose(
         self, trees: Trees, channel: int, leaf: NDArray[np.intp], follows: Followed

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_sample, spread_rows
 from conceptlrp.errors import OutputExistsError, check_names
+from conceptlrp.labelling.edit_result import EditedBoards
+from conceptlrp.labelling.edited_boards import follow_edits
 from conceptlrp.labelling.interchange_result import Interchange, tested_labels
 from conceptlrp.labelling.interchanging import draw_interchanges, interchange_channels
 from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
@@ -124,8 +126,9 @@ def label(
         The same seed gives the same labels.
     save, overwrite : bool
         Keep the result in the store, labels of all its positions as columns, and the
-        `Interchange` of all channels and labels on the games that were held out; and
-        replace those for the same target, which otherwise raise `OutputExistsError`.
+        `Interchange` and `EditedBoards` of all channels and labels on the games that
+        were held out; and replace those for the same target, which otherwise raise
+        `OutputExistsError`.
     on_progress : callable, optional
         Called with a stage, how much of it is done and how much there is.
 
@@ -167,10 +170,11 @@ def label(
         controls=study.controls,
     )
     if save:
-        checked = study.interchange(report)
+        checked, edited = study.interchange(report), study.edits(found, report)
         store.results.save(found, overwrite=overwrite)
         # One that was made before may be of games that labels were found on.
         store.results.save(checked, overwrite=True)
+        store.results.save(edited, overwrite=True)
         known = () if overwrite else store.columns.label_names
         missing = [name for name in LABELS if name not in known]
         label_positions(store, missing, overwrite=overwrite)
@@ -238,18 +242,8 @@ def interchange(
         layers=layers or store.layers,
         allow_gradient=bool(store.manifest.plan.gradients),
     )
-    scored = store.results.get(ScoredLabels, target=target)
     asked = LabelOptions(n_random=n_random, n_recipients=n_positions, n_donors=n_donors)
-    held_out, split = _POSITIONS, seed
-    if scored is not None:
-        first = next(iter(scored.layers.values()))
-        kept = store.columns.label_names
-        own = tuple(n for n in first.labels if n in kept and n not in LABELS)
-        asked = replace(asked, columns=own, criteria=first.criteria)
-        held_out, split = scored.positions, scored.seed
-    study = _prepare(
-        store, explainer, asked, target, held_out, split=split, seed=seed, maps=False
-    )
+    study = held_out_study(store, explainer, asked, target, seed)
     found = study.interchange(on_progress or (lambda *_: None))
     if not found.pairs:
         msg = (
@@ -263,8 +257,8 @@ def interchange(
 
 
 @dataclass(frozen=True)
-class _Study:
-    """What scoring and interchange are about: networks, positions, labels of these."""
+class Study:
+    """What scoring and tests of it are about: networks, positions, labels of these."""
 
     networks: Networks
     sample: FollowedSample
@@ -272,6 +266,18 @@ class _Study:
     controls: tuple[str, ...]
     asked: LabelOptions
     seed: int
+
+    def edits(self, scored: ScoredLabels | None, report: OnProgress) -> EditedBoards:
+        """Edit boards of the games that are held out, and follow channels on them."""
+        return follow_edits(
+            self.networks,
+            self.sample,
+            self.comparison,
+            scored,
+            boards=self.asked.n_edits,
+            seed=self.seed,
+            on_progress=report,
+        )
 
     def interchange(self, report: OnProgress) -> Interchange:
         """Interchange channels at positions of the games that are held out."""
@@ -310,6 +316,27 @@ class _Study:
         )
 
 
+def held_out_study(
+    store: Store,
+    explainer: Explainer,
+    asked: LabelOptions,
+    target: int | str,
+    seed: int,
+) -> Study:
+    """Return what a test of labels is about, with games held out as `label` did."""
+    scored = store.results.get(ScoredLabels, target=target)
+    held_out, split = _POSITIONS, seed
+    if scored is not None:
+        first = next(iter(scored.layers.values()))
+        kept = store.columns.label_names
+        own = tuple(n for n in first.labels if n in kept and n not in LABELS)
+        asked = replace(asked, columns=own, criteria=first.criteria)
+        held_out, split = scored.positions, scored.seed
+    return _prepare(
+        store, explainer, asked, target, held_out, split=split, seed=seed, maps=False
+    )
+
+
 def _prepare(
     store: Store,
     explainer: Explainer,
@@ -320,7 +347,7 @@ def _prepare(
     split: int,
     seed: int,
     maps: bool,
-) -> _Study:
+) -> Study:
     """Draw positions and random networks, and make labels ready to compare with."""
     device = explainer.device
     sample = follow_sample(
@@ -349,7 +376,7 @@ def _prepare(
         within=boards[mapped] if maps else None,
         boards=boards if maps else None,
     )
-    return _Study(networks, sample, comparison, controls, asked, seed)
+    return Study(networks, sample, comparison, controls, asked, seed)
 
 
 def _score(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import plain
-from conceptlrp.labelling import ChannelCause, ChannelLabels
+from conceptlrp.labelling import ChannelCause, ChannelLabels, Rule
 from conceptlrp.labelling.channel_name import UNNAMED, ChannelName
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.findings import (
@@ -86,6 +86,8 @@ class ChannelReport:
         "legal" ones among these; None without heatmaps.
     labels : ChannelLabels or None
         Labels that were found to hold; None where none were looked for.
+    rule : Rule or None
+        The rule in squares that its map follows best.
     cause, carried : ChannelCause or None
         Whether it carries its best label into the output, and the label that it
         carries most clearly, by interchange.
@@ -142,6 +144,7 @@ class ChannelReport:
     provenance: tuple[tuple[str, str], ...]
     citation: str
     baseline: str = "zero"
+    rule: Rule | None = None
 
     @property
     def above(self) -> str:

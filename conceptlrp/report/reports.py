@@ -401,9 +401,11 @@ def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
     controls = (labels.random_labelled, labels.exchanged_labelled)
     # Not known with fewer than two networks with random weights.
     random, exchanged = (finite(part.get(layer, np.nan)) for part in controls)
+    rules = labels.layers[layer].rules
     return {
         "name": channel_name(found),
         "labels": found,
+        "rule": rules[channel] if rules else None,
         "runners_up": runners_up(labels.layers[layer], channel, labels.controls),
         "random_labelled": random,
         "exchanged_labelled": exchanged,

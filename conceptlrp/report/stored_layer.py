@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
     from conceptlrp.clustering.clustering import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
-    from conceptlrp.evaluation import CompositeEvaluation
+    from conceptlrp.evaluation import CompositeEvaluation, RulesTruth
     from conceptlrp.labelling import Interchange, ScoredLabels
     from conceptlrp.statistics.estimates import Estimate
 
@@ -196,6 +196,12 @@ class StoredResults:
     def evaluation(self) -> "CompositeEvaluation | None":
         """The evaluation of composites."""
         found: CompositeEvaluation | None = self._kept("evaluation")
+        return found
+
+    @cached_property
+    def truth(self) -> "RulesTruth | None":
+        """How well features tell what the rules say."""
+        found: RulesTruth | None = self._kept("rules-truth")
         return found
 
     @cached_property

@@ -7,6 +7,8 @@ from conceptlrp.atlas.pages.evaluation_page import (
     write_evaluation_page,
 )
 from conceptlrp.atlas.site import Site
+from conceptlrp.evaluation import RulesTruth, TruthScore
+from conceptlrp.statistics.estimates import Estimate
 from tests.atlas.test_pages import Page
 from tests.planted_evaluation import planted_evaluation
 
@@ -70,6 +72,25 @@ def write(store, tmp_path):
         return page, " ".join("".join(page.text).split())
 
     return written
+
+
+def test_what_channels_tell_of_the_rules_stands_with_what_it_means(
+    store, tmp_path, write
+):
+    write(None)
+    assert "tell of the rules" not in (tmp_path / EVALUATION_PAGE).read_text("utf-8")
+    number, other = Estimate(0.664, 0.65, 0.678, 9, 12), Estimate(1, 1, 1, 9, 12)
+    score = TruthScore("network", "conv<3>", "units", 2304, "all", number, other)
+    truth = RulesTruth(9, 12, 9, {"all": 381}, (score,), 0, "", "")
+    site = Site(tmp_path, store, "played", "Atlas", 4, {}, {})
+
+    write_evaluation_page(site, None, truth)
+
+    text = " ".join("".join(Page(tmp_path / EVALUATION_PAGE).text).split())
+    assert "Coverage is how well the best single feature tells" in text
+    assert "Published for OthelloGPT" in text
+    assert "conv<3>" in text
+    assert ".664 ± .014" in text
 
 
 def test_figures_stand_with_their_intervals(write):

@@ -413,6 +413,7 @@ READERS = {
     "export": "export {store} {new}/out.npz --format npz",
     "figure": "figure channels {store} --layer conv1 --out {new}/f.png",
     "evaluate": "evaluate {store}" + NET,
+    "truth": "truth {store}" + NET,
     "ablate": "ablate {store}" + NET,
     "label": "label {store}" + NET,
     "graph": "graph {store}" + NET,

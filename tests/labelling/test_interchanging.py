@@ -72,7 +72,7 @@ def labelled(path: Path, read: dict[int, float]) -> Store:
             n_random=2,
             n_recipients=200,
             columns=tuple(STEPS),
-            criteria=LabelCriteria(permutations=40, replicates=100),
+            criteria=LabelCriteria(permutations=40),
         ),
     )
     return store

@@ -12,9 +12,7 @@ from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from tests.lrp.conftest import random_corpus, randomize
 
-QUICK = LabelOptions(
-    n_maps=30, n_random=1, criteria=LabelCriteria(permutations=10, replicates=20)
-)
+QUICK = LabelOptions(n_maps=30, n_random=1, criteria=LabelCriteria(permutations=10))
 
 
 @pytest.fixture(scope="module")

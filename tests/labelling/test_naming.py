@@ -16,7 +16,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
 from tests.othello.playouts import random_games
 
-QUICK = LabelCriteria(permutations=40, replicates=100)
+QUICK = LabelCriteria(permutations=40)
 OWN, OPPONENT, BOARD = range(3)
 CENTER = (1, 1)
 NEAR = [

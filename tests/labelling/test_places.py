@@ -24,7 +24,7 @@ from conceptlrp.statistics.ranks import codes
 from tests.labelling.planted import random_network
 from tests.othello.playouts import random_games
 
-ASKED = LabelCriteria(permutations=20, replicates=100)
+ASKED = LabelCriteria(permutations=20)
 N = 240
 SIZES = pytest.mark.parametrize("size", [8, 6])
 

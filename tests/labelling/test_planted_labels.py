@@ -5,7 +5,7 @@ import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
 from conceptlrp.labelling.channel_name import UNNAMED
-from conceptlrp.labelling.controls import exchange_positions
+from conceptlrp.labelling.measures import exchange_positions
 from tests.labelling.planted import Planted, make_planted
 
 LAYERS = ("conv2", "conv3")
@@ -14,7 +14,7 @@ DISTRACTORS = 8
 
 @pytest.fixture(scope="module")
 def planted() -> Planted:
-    return make_planted(games=120, positions=1600, distractors=DISTRACTORS)
+    return make_planted(games=300, positions=1800, distractors=DISTRACTORS)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def scored(planted, trained, random, layer) -> LabelScores:
         planted.labels,
         planted.corpus.game,
         planted.plies,
-        criteria=LabelCriteria(permutations=100, replicates=200),
+        criteria=LabelCriteria(permutations=100, games=10),
     )
 
 

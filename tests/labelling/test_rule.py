@@ -212,3 +212,10 @@ def test_conditions_are_the_nearest_first():
 def test_boards_of_another_size_are_refused(boards):
     with pytest.raises(ValueError, match="boards are 8 x 8, expected 6 x 6"):
         rule_of({HERE: OWN}, size=6).holds(boards)
+
+
+def test_a_rule_draws_itself():
+    rule = rule_of({HERE: OWN, PLACE: CORNER})
+
+    assert rule.svg.count("<circle") == 1
+    assert "an own disc in a corner" in rule._repr_html_()

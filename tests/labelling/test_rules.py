@@ -11,7 +11,7 @@ from conceptlrp.othello import Corpus
 from tests.othello.playouts import random_games
 
 OWN, OPPONENT, LEGAL = 0, 1, 3
-QUICK = LabelCriteria(permutations=2, replicates=100)
+QUICK = LabelCriteria(permutations=2)
 
 
 class Played:

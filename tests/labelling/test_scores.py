@@ -14,7 +14,7 @@ from conceptlrp.othello import Corpus, phases
 from conceptlrp.othello.board import to_boards
 from tests.othello.playouts import random_games
 
-QUICK = LabelCriteria(permutations=60, replicates=100)
+QUICK = LabelCriteria(permutations=60)
 CHANNELS = (
     "corners",
     "mobility",
@@ -102,7 +102,7 @@ def map_scores(corpus, labels, strata, maps) -> LabelScores:
         named.take(rows),
         corpus.game[rows],
         strata[rows],
-        criteria=replace(QUICK, permutations=20, replicates=50),
+        criteria=replace(QUICK, permutations=20),
     )
 
 
@@ -154,9 +154,10 @@ def test_a_channel_that_is_low_where_a_label_holds_says_so(scores: LabelScores):
 
     assert best.effect < -0.9
     assert best.auroc < 0.05
-    # A perfect detector is one in every draw of games.
+    # A detector without an error is no surer than its games allow.
     assert best.held_out == pytest.approx(-1)
-    assert np.isnan([best.low, best.high]).all()
+    assert best.low == -1
+    assert -1 < best.high < -0.8
 
 
 def test_what_a_network_does_not_see_names_no_channel(scores: LabelScores):
@@ -204,8 +205,8 @@ def test_a_flag_is_no_name_for_a_channel_that_follows_its_number(
     )
 
     channel = found.channels[0]
-    assert [named.label for named in channel.labels] == ["extreme"]
-    assert (channel.named, channel.rivals) == (0, ("number",))
+    assert [named.label for named in channel.labels] == ["number"]
+    assert channel_name(channel).label == "number"
 
 
 def test_of_nested_labels_the_one_that_a_channel_follows_is_its_name(
@@ -442,7 +443,7 @@ def test_maps_of_the_small_board_are_scored():
         labels,
         corpus.game,
         corpus.ply,
-        criteria=replace(QUICK, permutations=20, replicates=20),
+        criteria=replace(QUICK, permutations=20),
     )
 
     assert found.names == ("own discs",)

@@ -36,7 +36,7 @@ from tests.othello.playouts import random_games
 from tests.planted.network import PlantedNetwork, planted_network
 
 NAMES = tuple(f"planted: {pattern.name}" for pattern in PATTERNS)
-CRITERIA = LabelCriteria(permutations=40, replicates=200)
+CRITERIA = LabelCriteria(permutations=40, games=10)
 
 score = partial(labelling.label, save=False)
 
@@ -49,7 +49,7 @@ def planted() -> PlantedNetwork:
 @pytest.fixture(scope="module")
 def store(planted: PlantedNetwork, tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Return a store that explains the planted network, labelled."""
-    corpus = Corpus.from_games(random_games(120, seed=21)).sample(1600, seed=1)
+    corpus = Corpus.from_games(random_games(300, seed=21)).sample(1800, seed=1)
     found = attribute_corpus(
         planted.network,
         corpus,
@@ -134,7 +134,7 @@ def test_labels_are_kept_with_those_of_all_positions(
     store: Store, planted: PlantedNetwork, tmp_path: Path
 ) -> None:
     copied = open_store(shutil.copytree(store.path, tmp_path / "run.crp"))
-    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+    asked = LabelCriteria(permutations=10, games=3)
 
     found = labelling.label(
         copied,
@@ -182,7 +182,7 @@ def test_a_detector_carries_its_pattern_to_the_output_that_reads_it(
 def test_the_same_seed_gives_the_same_labels(
     store: Store, planted: PlantedNetwork
 ) -> None:
-    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+    asked = LabelCriteria(permutations=10, games=3)
 
     first, again = (
         score(
@@ -207,7 +207,7 @@ def test_layers_may_be_mapped_one_after_the_other(
     store: Store, planted: PlantedNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages: list[tuple[str, int, int]] = []
-    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+    asked = LabelCriteria(permutations=10, games=3)
 
     def scored_again() -> ScoredLabels:
         return score(

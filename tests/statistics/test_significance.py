@@ -6,11 +6,10 @@ import pytest
 from conceptlrp.statistics import stratified_auroc, stratified_correlation
 from conceptlrp.statistics.ranks import centered_ranks, codes, effects, label_matrix
 from conceptlrp.statistics.significance import (
+    effect_intervals,
     exchanged_games,
     false_discovery_rates,
     held_out_games,
-    interval,
-    linear_replicates,
     null_moments,
     permutation_p,
 )
@@ -74,28 +73,30 @@ def test_an_interval_of_games_is_wider_than_one_of_positions():
 
     widths = []
     for blocks in (games, np.arange(800)):
-        found = linear_replicates(values, [flags], np.zeros(800, int), blocks)
-        low, high = interval(found)
+        low, high = effect_intervals(values, [flags], np.zeros(800, int), blocks)
         widths.append(high[0] - low[0])
 
     assert widths[0] > 3 * widths[1]
 
 
-def test_an_interval_covers_the_truth_about_as_often_as_it_says():
+@pytest.mark.parametrize(
+    ("effect", "distance", "prevalence", "rows"),
+    [(0.5205, 1, 0.4, 200), (0.92, 2.4758, 0.05, 400), (0.96, 2.9045, 0.1, 400)],
+)
+def test_an_interval_covers_the_truth_about_as_often_as_it_says(
+    effect, distance, prevalence, rows
+):
+    """Two normal distributions so far apart: the effect is 2 Phi(d / sqrt 2) - 1."""
     random = np.random.default_rng(7)
+    games = np.repeat(np.arange(rows // 5), 5)
     covered = 0
-    for trial in range(100):
-        games = np.repeat(np.arange(40), 5)
-        flags = random.random(200) < 0.4
-        # Two normal distributions one apart: AUROC 0.760.
-        values = random.normal(size=200) + flags
-        found = linear_replicates(
-            values, [flags], np.zeros(200, int), games, replicates=200, seed=trial
-        )
-        low, high = interval(found)
-        covered += low[0] <= 2 * 0.7602 - 1 <= high[0]
+    for _ in range(200):
+        flags = random.permutation(rows) < prevalence * rows
+        values = random.normal(size=rows) + distance * flags
+        low, high = effect_intervals(values, [flags], np.zeros(rows, int), games)
+        covered += low[0] <= effect <= high[0]
 
-    assert 88 <= covered <= 100
+    assert 0.92 <= covered / 200 <= 0.99
 
 
 def exact_replicates(
@@ -129,43 +130,60 @@ def test_intervals_are_near_those_of_the_bootstrap(strength: float) -> None:
     noisy = strength * values + 2 * random.normal(size=4000)
     columns = [noisy + shared > 1, np.rint(noisy).astype(int)]
 
-    exact = interval(exact_replicates(values, columns, strata, games))
-    linear = interval(linear_replicates(values, columns, strata, games))
+    drawn = exact_replicates(values, columns, strata, games)
+    exact = np.quantile(drawn, [0.025, 0.975], axis=0)
+    linear = effect_intervals(values, columns, strata, games)
 
     widths = exact[1] - exact[0]
     for one, other in zip(exact, linear, strict=True):
         assert (np.abs(one - other) < 0.25 * widths).all()
 
 
-def test_replicates_vary_about_the_effect() -> None:
+def test_the_effect_lies_in_its_interval() -> None:
     random = np.random.default_rng(2)
     values, flags = random.integers(0, 9, 400), random.random(400) < 0.3
     numbers = random.integers(0, 4, 400)
     games, strata = np.repeat(np.arange(40), 10), np.tile(np.arange(5), 80)
 
-    found = linear_replicates(
-        values, [flags, numbers], strata, games, replicates=20_000
-    )
+    low, high = effect_intervals(values, [flags, numbers], strata, games)
 
     auroc = stratified_auroc(values[:, None], flags[:, None], strata)[0, 0]
     correlation = stratified_correlation(values[:, None], numbers[:, None], strata)
-    expected = [2 * auroc - 1, correlation[0, 0]]
-    np.testing.assert_allclose(found.mean(axis=0), expected, atol=0.003)
+    found = np.array([2 * auroc - 1, correlation[0, 0]])
+    middle = np.tanh((np.arctanh(low) + np.arctanh(high)) / 2)
+    np.testing.assert_allclose(middle, found)
 
 
-def test_a_perfect_label_has_no_doubt() -> None:
-    flags = np.tile([False, True], 50)
-    games, strata = np.repeat(np.arange(10), 10), np.zeros(100, int)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_detector_without_an_error_is_surer_with_more_games(sign: int) -> None:
+    bounds = []
+    for number in (10, 20, 200):
+        flags = np.arange(20 * number) % 20 == 0
+        games, strata = np.arange(20 * number) // 20, np.zeros(20 * number, int)
+        columns = [flags, 2 * flags]
+        low, high = effect_intervals(sign * flags.astype(float), columns, strata, games)
+        assert (low[1], high[1]) == pytest.approx((sign, sign))
+        bounds.append(low[0] if sign > 0 else -high[0])
+        assert (high[0] if sign > 0 else -low[0]) == 1
 
-    found = linear_replicates(flags.astype(float), [flags, 2 * flags], strata, games)
+    # With 20 games of one position each, 1 - AUROC may be 0.1.
+    assert 0.5 < bounds[0] < bounds[1] < 0.85 < 0.97 < bounds[2] < 1
 
-    np.testing.assert_allclose(found, 1, atol=1e-12)
+
+def test_a_detector_is_no_surer_for_more_positions_of_the_same_games() -> None:
+    flags = np.arange(800) % 4 == 0
+    alone, crowded = (
+        effect_intervals(flags.astype(float), [flags], np.zeros(800, int), games)[0][0]
+        for games in (np.arange(800) // 4, np.arange(800) // 40)
+    )
+
+    assert crowded < 0.9 < 0.97 < alone
 
 
 def test_what_cannot_be_compared_stays_unknown() -> None:
     flags, games = np.zeros(20, bool), np.repeat(np.arange(4), 5)
 
-    found = linear_replicates(np.arange(20), [flags], np.zeros(20, int), games)
+    found = effect_intervals(np.arange(20), [flags], np.zeros(20, int), games)
 
     assert np.isnan(found).all()
 

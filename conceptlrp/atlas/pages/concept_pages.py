@@ -35,6 +35,7 @@ from conceptlrp.report.words.labels import (
     heading,
     label_interval,
     random_line,
+    rule_line,
     squares_line,
     verdict,
 )
@@ -78,6 +79,7 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         cause=cause_lines(report),
         carried=carried_line(report),
         control=random_line(report),
+        rule=rule_line,
     )
     site.write_data(concept_data(layer, channel), report.to_dict())
 

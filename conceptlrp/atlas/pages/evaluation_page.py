@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from conceptlrp.atlas.pictures.charts import Line, curves_svg
 from conceptlrp.atlas.site import Site
-from conceptlrp.evaluation import CompositeEvaluation
+from conceptlrp.evaluation import CompositeEvaluation, RulesTruth
 from conceptlrp.evaluation.result import (
     AGREEMENTS,
     CHANNEL_RIVALS,
@@ -21,6 +21,7 @@ from conceptlrp.evaluation.result import (
     SQUARE_RIVALS,
     Chief,
 )
+from conceptlrp.evaluation.truth_result import MEANING, PUBLISHED
 from conceptlrp.report.words.numbers import percent
 from conceptlrp.statistics.estimates import Estimate
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
@@ -28,11 +29,14 @@ from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 EVALUATION_PAGE = "evaluation.html"
 
 
-def write_evaluation_page(site: Site, found: CompositeEvaluation | None) -> None:
+def write_evaluation_page(
+    site: Site, found: CompositeEvaluation | None, truth: RulesTruth | None = None
+) -> None:
     """Write the page, also where nothing was evaluated: that must be said too."""
     own = str(site.store.manifest.composite.get("name", ""))
     evaluation = None if found is None else found.to_dict()
-    content: dict[str, Any] = {"own": own, "evaluation": evaluation}
+    content: dict[str, Any] = {"own": own, "evaluation": evaluation, "truth": truth}
+    content |= {"meaning": MEANING, "published": PUBLISHED}
     if found is not None and evaluation is not None:
         content |= _content(found, evaluation, own)
     site.write(EVALUATION_PAGE, "evaluation.html", **content)

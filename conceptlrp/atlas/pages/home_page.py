@@ -63,7 +63,7 @@ def _whole_pages(
     site: Site, explainer: "Explainer | None", others: Sequence[Store]
 ) -> Iterator[tuple[str, str]]:
     """Write what an atlas has beside its layers; yield each address with its name."""
-    write_evaluation_page(site, site.results.evaluation)
+    write_evaluation_page(site, site.results.evaluation, site.results.truth)
     yield EVALUATION_PAGE, "How far to believe it"
     if site.results.graph is not None:
         write_graph_page(site, site.results.graph)

@@ -11,13 +11,17 @@ from conceptlrp.cli.channels.interchange import verdict_word
 from conceptlrp.cli.inputs import store_network
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import OutputExistsError
+from conceptlrp.late import pd
 from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
 from conceptlrp.statistics.intervals import fixed, signed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conceptlrp.labelling import (
         ChannelLabels,
+        Evidence,
         Interchange,
         NamedLabel,
         ScoredLabels,
@@ -61,9 +65,11 @@ def label(
 ) -> None:
     """Label positions, and channels by what they follow."""
     from conceptlrp.labelling import (
+        EditedBoards,
         Interchange,
         LabelOptions,
         ScoredLabels,
+        evidence_by_channel,
         label as label_channels,
         label_positions,
     )
@@ -102,7 +108,22 @@ def label(
     if as_json:
         print_json(found.to_dict())
     else:
-        _show(found, opened.results.get(Interchange, target=target or 0), count)
+        causes = opened.results.get(Interchange, target=target or 0)
+        edits = opened.results.get(EditedBoards, target=target or 0)
+        _show(found, causes, count)
+        _show_counts(evidence_by_channel(found, edits, causes))
+
+
+def _show_counts(evidence: "Mapping[tuple[str, int], Evidence]") -> None:
+    """Print how many channels of each layer reach each level of evidence."""
+    from conceptlrp.labelling import counts
+
+    table = counts(evidence)
+    columns = {
+        str(name): [None if value is pd.NA else value for value in table[name]]
+        for name in table
+    }
+    print_table(columns, title="channels by what speaks for their names")
 
 
 def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> None:

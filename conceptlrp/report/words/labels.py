@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conceptlrp.labelling import ChannelCause, ChannelLabels, LabelCriteria, NamedLabel
+from conceptlrp.labelling import (
+    ChannelCause,
+    ChannelLabels,
+    LabelCriteria,
+    NamedLabel,
+    Rule,
+)
 from conceptlrp.labelling.channel_name import (
     FEATURE_MAP,
     FIRING_PLACE,
+    RULE,
     STRONGEST,
     ChannelName,
 )
 from conceptlrp.labelling.interchange_result import LEAST
+from conceptlrp.labelling.result import TELLS
 from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
     compact,
@@ -24,7 +32,7 @@ from conceptlrp.report.words.numbers import (
     plural,
     signed_amount,
 )
-from conceptlrp.statistics.intervals import LEAST_GAMES, between
+from conceptlrp.statistics.intervals import LEAST_GAMES, between, fixed
 
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
@@ -110,6 +118,8 @@ def _named(label: NamedLabel) -> str:
             f"On the boards of its largest relevance '{label.label}'{meant} holds more "
             f"often than on others of their plies, by {percent(label.held_out)} of them"
         )
+    elif label.measure == RULE:
+        where = f"Its feature map is {way} on {label.label}"
     elif label.auroc is None:
         more = "more" if label.effect >= 0 else "less"
         where = f"Its {label.measure} is higher with {more} '{label.label}'{meant}"
@@ -195,6 +205,18 @@ def _followed(cause: ChannelCause) -> str:
     )
 
 
+def rule_line(rule: Rule) -> str:
+    """Say how well a rule in squares tells the channel's map."""
+    explained = between(rule.low, rule.high, fixed, games=LEAST_GAMES)
+    return (
+        f"A tree of few leaves over such squares explains {rule.r2:.2f} {explained} of "
+        f"the variance on held-out games, at most {rule.random:.2f} in networks with "
+        "random weights. This is the part of it that tells most: it holds on "
+        f"{percent(rule.share)} of the squares, where the mean is {effect(rule.mean)} "
+        f"standard deviations, and {effect(rule.elsewhere)} elsewhere."
+    )
+
+
 def random_line(report: "ChannelReport") -> str:
     """Say how many channels get a label where none should; "" where not known."""
     controls = (
@@ -235,12 +257,16 @@ def why_it_failed(
     q: float | None,
     random: float | None,
     criteria: LabelCriteria,
+    strength: float,
 ) -> str:
     """Return the first criterion that a label does not fulfil."""
-    least = max(criteria.effect, (random or 0.0) + criteria.over_random)
+    least = (random or 0.0) + criteria.over_random
     confirmed = None if held_out is None else held_out * np.sign(size)
-    if abs(size) < criteria.effect:
-        return f"its effect {signed_amount(size)} is below {compact(criteria.effect)}"
+    if strength < criteria.effect and abs(size) < TELLS:
+        return (
+            f"its rank correlation {compact(strength)} is below "
+            f"{compact(criteria.effect)}"
+        )
     if abs(size) < least:
         return f"networks with random weights also reach {compact(random or 0.0)}"
     if q is None or not q <= criteria.false_discoveries:
@@ -249,7 +275,10 @@ def why_it_failed(
     if confirmed is None or confirmed < least:
         value = "nothing" if held_out is None else signed_amount(held_out)
         return f"held-out games show {value} of its {signed_amount(size)}"
-    return "the interval of its effect reaches that of networks with random weights"
+    return (
+        "the interval of its effect reaches that of networks with random weights, or "
+        "what these show too explains it"
+    )
 
 
 def label_lines(report: "ChannelReport") -> Iterator[str]:
@@ -262,6 +291,9 @@ def label_lines(report: "ChannelReport") -> Iterator[str]:
         if label.share is not None:
             yield squares_line(label)
         yield f"q {compact(label.q)}. {' '.join(cause_lines(report))}"
+    if report.rule is not None:
+        way = "High" if report.rule.sign > 0 else "Low"
+        yield f"{way} on {report.rule.sentence}. {rule_line(report.rule)}"
     yield from filter(None, [carried_line(report)])
     if report.runners_up:
         yield "Runners-up:" if report.name.is_named else "Labels that failed:"

@@ -116,6 +116,13 @@ _TABLE: Final = (
         verb="interchange",
     ),
     Kind(
+        "edits",
+        "conceptlrp.labelling:EditedBoards",
+        ("target",),
+        version=1,
+        verb="edits",
+    ),
+    Kind(
         "ablation",
         "conceptlrp.ablation:Ablation",
         ("target",),
@@ -145,6 +152,13 @@ _TABLE: Final = (
         version=2,
         verb="evaluate",
         former=r"evaluation\.json",
+    ),
+    Kind(
+        "rules-truth",
+        "conceptlrp.evaluation:RulesTruth",
+        (),
+        version=1,
+        verb="truth",
     ),
 )
 

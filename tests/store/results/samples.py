@@ -16,13 +16,21 @@ from conceptlrp.concept_graph import (
     UnitEdges,
 )
 from conceptlrp.concept_graph.mean_graph import Flow
-from conceptlrp.evaluation import CompositeEvaluation, Gate, Recommendation
+from conceptlrp.evaluation import (
+    CompositeEvaluation,
+    Gate,
+    Recommendation,
+    RulesTruth,
+    TruthScore,
+)
 from conceptlrp.evaluation.result import Curve, Findings, HeatmapAgreement, Measurement
 from conceptlrp.labelling import (
     ChannelLabels,
+    EditedBoards,
     Interchange,
     LabelCriteria,
     LabelScores,
+    LayerEdits,
     LayerInterchange,
     NamedLabel,
     ScoredLabels,
@@ -122,6 +130,49 @@ def interchange(store: Store, seed: int = 0) -> Interchange:
     )
 
 
+def edits(store: Store, seed: int = 0) -> EditedBoards:
+    random = np.random.default_rng(seed)
+
+    def numbers(*shape: int) -> np.ndarray:
+        return random.uniform(0, 1, shape).astype(np.float32).astype(np.float64)
+
+    def layer(channels: int) -> LayerEdits:
+        tables = ("auroc", "low", "high", "natural")
+        examples = ("change", "matched")
+        return LayerEdits(
+            **{name: {"activation": numbers(channels, 3)} for name in tables},
+            random={"activation": numbers(3)},
+            beyond=numbers(3),
+            usual_beyond=0.05,
+            responding=0.25,
+            random_responding=float("nan"),
+            **{name: {"activation": numbers(channels, 3, 2)} for name in examples},
+        )
+
+    words = random.integers(1, 1 << 60, (3, 3, 2, 2)).astype(np.uint64)
+    return EditedBoards(
+        target=store.targets[0],
+        labels=("corner", "mobility", "edge"),
+        games=np.array([40, 0, 12]),
+        pairs=np.array([30, 20, 10]),
+        step=numbers(3),
+        others=numbers(3),
+        same_place=numbers(3),
+        distance=numbers(3),
+        ply_kept=np.array([True, False, True]),
+        boards=50,
+        edited=104,
+        before=words[0],
+        after=words[1],
+        unswitched=words[2],
+        random_networks=2,
+        seed=seed,
+        size=store.manifest.board_size,
+        layers={name: layer(store.channels(name)) for name in store.layers},
+        **origin(store),
+    )
+
+
 def ablation(store: Store, seed: int = 0) -> Ablation:
     random, side = np.random.default_rng(seed), store.manifest.board_size
 
@@ -214,15 +265,26 @@ def evaluation(store: Store, seed: int = 0) -> CompositeEvaluation:
     )
 
 
+def truth(store: Store, seed: int = 0) -> RulesTruth:
+    number = Estimate(0.5 + seed, float("nan"), float("nan"), 40, 9)
+    scores = tuple(
+        TruthScore("network", layer, "units", 64, "all", number, number)
+        for layer in store.layers
+    )
+    return RulesTruth(40, 9, 41, {"all": 12}, scores, seed, **origin(store))
+
+
 #: Makes a result of each kind; another seed gives another one of the same.
 SAMPLES: dict[str, Callable[..., Any]] = {
     "clustering": clustering,
     "labels": labels,
     "interchange": interchange,
+    "edits": edits,
     "ablation": ablation,
     "graph": graph,
     "circuit": circuit,
     "evaluation": evaluation,
+    "rules-truth": truth,
 }
 
 

@@ -125,10 +125,12 @@ def test_the_list_is_complete_and_what_it_lacks_is_missing(store: Store) -> None
         ("clustering", "played", "conv1"),
         ("labels", "played", ""),
         ("interchange", "played", ""),
+        ("edits", "played", ""),
         ("ablation", "played", ""),
         ("graph", "", ""),
         ("circuit", "played", ""),
         ("evaluation", "", ""),
+        ("rules-truth", "", ""),
     ]
     assert missing == [
         ("clustering", "played", "conv2"),
@@ -136,6 +138,7 @@ def test_the_list_is_complete_and_what_it_lacks_is_missing(store: Store) -> None
         ("clustering", "value", "conv2"),
         ("labels", "value", ""),
         ("interchange", "value", ""),
+        ("edits", "value", ""),
         ("ablation", "value", ""),
         # There is one of some positions, and none of all.
         ("circuit", "played", ""),

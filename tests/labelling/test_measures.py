@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria
-from conceptlrp.labelling.controls import exchange_positions
+from conceptlrp.labelling.measures import exchange_positions
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import Labels, label_boards
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.board import to_boards
 from tests.othello.playouts import random_games
 
-QUICK = LabelCriteria(permutations=40, replicates=100)
+QUICK = LabelCriteria(permutations=40)
 
 
 @pytest.fixture(scope="module")
