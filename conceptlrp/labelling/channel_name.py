@@ -148,7 +148,7 @@ def _used(label: str, sign: int) -> str:
 
 
 def _is_move(label: str) -> bool:
-    return label not in LABELS and (label.startswith("move ") or " move" in label)
+    return label in MOVE_LABELS and "move" in label
 
 
 def _plural(label: str) -> str:

@@ -24,13 +24,15 @@ _MOST: Final = 0.05
 def strongest_boards(table: NDArray[Any]) -> NDArray[np.float32]:
     """Return which positions are each channel's strongest, (N, C) of 0 and 1.
 
-    Equal values share their rank, so that nothing is no strong board.
+    Equal values share their rank, so that nothing is no strong board. A channel with
+    less than half as many has none: of three boards all are of some move.
     """
     n = len(table)
     number = min(max(_PART * n, _FEWEST), _MOST * n)
     ranks = centered_ranks(table, np.zeros(n, np.intp))
     # The largest of n ranks about a mean of 0 is (n - 1) / 2.
-    return (ranks > n / 2 - number).astype(np.float32)
+    strong = ranks > n / 2 - number
+    return (strong & (strong.sum(axis=0) >= number / 2)).astype(np.float32)
 
 
 def turning_round(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:

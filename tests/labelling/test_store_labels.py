@@ -239,7 +239,7 @@ def test_labels_of_the_explained_move_have_controls(scored: ScoredLabels) -> Non
 
 
 def test_a_value_has_no_labels_of_a_move(store: Store, planted: PlantedNetwork) -> None:
-    asked = LabelCriteria(permutations=10, replicates=20, games=3)
+    asked = LabelCriteria(permutations=10, games=3)
 
     found = score(
         store,
