@@ -15,12 +15,11 @@ from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
 from conceptlrp.labelling.channel_name import (
     ACTIVATION,
+    FEATURE_MAP,
     FIRING_PLACE,
     INTERCHANGE,
     PLACE,
-    RELEVANCE,
     RULE,
-    STRONGEST,
     ChannelName,
 )
 from conceptlrp.labelling.result import Pairs, check_channel
@@ -128,7 +127,8 @@ class EditedBoards(Plain):
     target : str
         The explained output, of which relevance is.
     labels : tuple of str
-        The K labels that were tried.
+        The K labels that were tried: those of the board, then rules, which are the
+        names of channels, by their sentences.
     games, pairs : int array of shape (K,)
         Games with an edit, one each, and pairs of neighbours in the corpus.
     step : float array of shape (K,)
@@ -187,7 +187,7 @@ class EditedBoards(Plain):
         if why:
             text = f"Not tested by edited boards: {why}."
             return Response(name.label, name.measure, text=text)
-        k, measure = self.labels.index(name.label), watched(name.measure)
+        k, measure = self.labels.index(name.label), self._watched(found, name)
         auroc, low, high, natural = (
             float(table[measure][channel, k]) if measure in table else _NAN
             for table in (found.auroc, found.low, found.high, found.natural)
@@ -285,9 +285,18 @@ class EditedBoards(Plain):
         k = self.labels.index(name.label)
         if self.games[k] < LEAST_GAMES:
             return f"edits switch {name.label} in {FEW_GAMES}"
-        measure = watched(name.measure)
+        measure = self._watched(found, name)
         tested = measure in found.auroc and np.isfinite(found.auroc[measure][:, k])
         return "" if np.any(tested) else f"its {measure} was not followed"
+
+    def _watched(self, found: LayerEdits, name: ChannelName) -> str:
+        """Return what of a channel is watched for a name."""
+        if name.measure == RULE:
+            # A rule of the whole board switches on no square.
+            fired = found.auroc.get(FEATURE_MAP, np.zeros((0, len(self.labels))))
+            known = np.isfinite(fired[:, self.labels.index(name.label)]).any()
+            return FEATURE_MAP if known else ACTIVATION
+        return ACTIVATION if name.measure == INTERCHANGE else name.measure
 
     def _layer(self, layer: str, channel: int) -> LayerEdits:
         sizes = {
@@ -296,13 +305,6 @@ class EditedBoards(Plain):
         }
         check_channel(sizes, layer, channel, "was not followed")
         return self.layers[layer]
-
-
-def watched(measure: str) -> str:
-    """Return what of a channel is watched for a name that a measure has given."""
-    if measure == STRONGEST:
-        return RELEVANCE
-    return ACTIVATION if measure in (INTERCHANGE, RULE) else measure
 
 
 def responds(auroc: Any, low: Any, random: Any) -> Any:

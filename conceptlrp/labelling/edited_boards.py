@@ -18,19 +18,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, spread_rows
-from conceptlrp.labelling.channel_name import ACTIVATION, MAP, RELEVANCE
+from conceptlrp.labelling.channel_name import ACTIVATION, MAP, RELEVANCE, RULE
 from conceptlrp.labelling.columns import Columns, position_columns
 from conceptlrp.labelling.edit_result import EditedBoards, LayerEdits, responds
-from conceptlrp.labelling.edited_channels import Changes, aurocs, edit_changes
+from conceptlrp.labelling.edited_channels import (
+    Changes,
+    aurocs,
+    edit_changes,
+    switched_squares,
+)
 from conceptlrp.labelling.edits import (
     Chosen,
     Studied,
     Words,
     choose_edits,
+    edits_of_rules,
     study_labels,
 )
 from conceptlrp.labelling.networks import Networks
 from conceptlrp.labelling.result import ScoredLabels
+from conceptlrp.labelling.rule import Rule
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.lrp.batch import as_array
 from conceptlrp.lrp.probing import VALUE
@@ -41,6 +48,7 @@ from conceptlrp.statistics.ranks import Floats
 
 _TRIES: Final = 512
 _PAIRS: Final = 80
+_OF_RULE: Final = 48
 _NEIGHBOURS: Final = 200
 _EXAMPLES: Final = 3
 _RANDOM: Final = 3
@@ -78,16 +86,24 @@ def follow_edits(
         size=size,
         seed=seed,
     )
+    rules = _named_rules(scored)
+    names = (*studied.names, *rules)
+    chosen = edits_of_rules(
+        chosen, list(rules.values()), len(studied.names), most=_OF_RULE, size=size
+    )
     explainers = networks.explainers[: 1 + _RANDOM]
     runs: list[tuple[Changes, dict[str, Floats]]] = []
     # Conditional maps cost most, so that they are of labels of such names alone.
+    weights = switched_squares(chosen, size)
     mapped = np.isin(chosen.label, _mapped(scored, studied))
     for number, explainer in enumerate(explainers, 1):
         asked = actions[rows][chosen.base]
-        runs.append(edit_changes(explainer, chosen, asked, size, mapped))
+        runs.append(edit_changes(explainer, chosen, asked, weights, mapped))
         on_progress("edited boards", number, len(explainers))
     near = _neighbours(sample, comparison, columns, studied)
-    known = [np.flatnonzero(chosen.label == k) for k in range(len(studied.names))]
+    nothing = np.zeros((0, 3), np.intp), np.zeros(0, np.int8), np.zeros(0)
+    near += [nothing] * len(rules)
+    known = [np.flatnonzero(chosen.label == k) for k in range(len(names))]
     layers = {}
     for layer in explainers[0].layers:
         changes = [run[0][layer] for run in runs]
@@ -103,8 +119,8 @@ def follow_edits(
     manifest = networks.store.manifest
     return EditedBoards(
         target=networks.target_name,
-        labels=studied.names,
-        step=kept(studied.step),
+        labels=names,
+        step=kept([*studied.step, *np.ones(len(rules))]),
         **_of_labels(chosen, known, near),
         boards=len(np.unique(chosen.base)),
         edited=2 * len(chosen.label),
@@ -115,6 +131,17 @@ def follow_edits(
         network=str(manifest.network.get("digest", "")),
         corpus=str(manifest.corpus.get("digest", "")),
     )
+
+
+def _named_rules(scored: ScoredLabels | None) -> dict[str, Rule]:
+    """Return the rules that are the first label of some channel, by sentence."""
+    layers = [] if scored is None else scored.layers.values()
+    return {
+        rule.sentence: rule
+        for scores in layers
+        for channel, rule in zip(scores.channels, scores.rules, strict=False)
+        if rule is not None and any(n.measure == RULE for n in channel.labels[:1])
+    }
 
 
 def _mapped(scored: ScoredLabels | None, studied: Studied) -> list[int]:

@@ -24,7 +24,7 @@ from conceptlrp.othello.symmetry import SYMMETRIES, turn_squares
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
 
-_BATCH: Final = 48
+_BATCH: Final = 96
 # Where each symmetry takes each square, (8, 64).
 _TURNED: Final = turn_squares(np.arange(64), np.arange(SYMMETRIES)[:, None])
 
@@ -36,19 +36,18 @@ def edit_changes(
     explainer: Explainer,
     chosen: Chosen,
     actions: NDArray[np.int64],
-    size: int,
+    weights: Floats,
     mapped: NDArray[np.bool_],
 ) -> tuple[Changes, dict[str, Floats]]:
     """Return what edits change in all channels, in the direction of the label.
 
     ``actions`` (P, 1 or 2) are explained, the second subtracted; conditional maps are
     of the ``mapped`` (P,) pairs alone, nan of the rest. Then the activations (P, C) of
-    the boards that switch. Maps change on the squares that join a set less on
-    those that leave it; of matched edits, on squares that lie to them alike.
+    the boards that switch. Maps change on squares by ``weights`` (P, 2, S).
     """
     found: Changes = {}
     edited: dict[str, Floats] = {}
-    weights, pairs = _switched(chosen, size), len(chosen.label)
+    pairs = len(chosen.label)
     # Pairs with conditional maps are together.
     order = np.argsort(~mapped, kind="stable")
     for rows in np.split(order, np.arange(_BATCH, pairs, _BATCH)):
@@ -150,7 +149,7 @@ def aurocs(changes: Floats) -> tuple[Floats, Floats, Floats]:
     return auroc, np.minimum(low, auroc), np.maximum(high, auroc)
 
 
-def _switched(chosen: Chosen, size: int) -> Floats:
+def switched_squares(chosen: Chosen, size: int) -> Floats:
     """Return weights (P, 2, S) of the squares that join a set or leave it.
 
     Those of a matched edit lie to it as the squares that switched lie to theirs: the

@@ -12,6 +12,7 @@ discs, discs hang together, both sides have some, and the side to move has a mov
 Shapes use N boards, T edits of each, K labels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labelling.columns import Columns, nested_labels
+from conceptlrp.labelling.rule import Rule
 from conceptlrp.labels import (
     LABELS,
     LOCATION_CLASSES,
@@ -26,9 +28,11 @@ from conceptlrp.labels import (
     location_classes,
 )
 from conceptlrp.labels.geometry import board_parts, dilate
+from conceptlrp.networks.planes import crop
 from conceptlrp.othello import legal_moves
-from conceptlrp.othello.board import count, start
+from conceptlrp.othello.board import count, from_boards, start, to_boards
 from conceptlrp.statistics.estimates import exchanged_within, pair_correlations
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats, centered_ranks
 
 # Discs that are recoloured, moved, taken away, added; and how often each is tried.
@@ -368,6 +372,50 @@ def _kinds(
     return kinds, np.stack(places, axis=1).astype(np.int64)
 
 
+def edits_of_rules(
+    chosen: Chosen, rules: Sequence[Rule], labels: int, *, most: int, size: int
+) -> Chosen:
+    """Add pairs of which one edit switches a rule somewhere and the other does not.
+
+    Both are edits that were made for labels, one pair a board; rules are numbered after
+    the labels. A rule of squares switches where it comes to hold on more of them.
+    """
+    found = [chosen]
+    sides = chosen.before, chosen.after, chosen.matched
+    boards = [crop(to_boards(*words.T), size=size)[:, 0] for words in sides]
+    for number, rule in enumerate(rules, labels):
+        held = [_words_of(rule.holds(each)) for each in boards]
+        switched = [side != held[0] for side in held[1:]]
+        rows = np.flatnonzero(switched[0] != switched[1])
+        rows = rows[np.lexsort((chosen.cost[rows], ~chosen.same_place[rows]))]
+        rows = rows[np.sort(np.unique(chosen.base[rows], return_index=True)[1])][:most]
+        first = switched[0][rows]
+        after = np.where(first, held[1][rows], held[2][rows])
+        before = held[0][rows]
+        more = count(after).astype(np.int64) - count(before)
+        part = chosen.take(rows)
+        one, other = first[:, None], ~first[:, None]
+        found.append(
+            replace(
+                part,
+                label=np.full(len(rows), number),
+                after=part.after * one + part.matched * other,
+                matched=part.matched * one + part.after * other,
+                way=np.where(more < 0, -1, 1).astype(np.int8),
+                gained=after & ~before if rule.window else np.zeros_like(after),
+                lost=before & ~after if rule.window else np.zeros_like(after),
+            )
+        )
+    return _joined(found)
+
+
+def _words_of(holds: NDArray[np.bool_]) -> Words:
+    """Return where a rule holds, (N, n, n) or (N,), as words (N,)."""
+    if holds.ndim == 1:
+        return holds.astype(np.uint64)
+    return from_boards(holds)
+
+
 def _joined(parts: list[Chosen]) -> Chosen:
     """Put edits of several boards together, which may be none."""
     if not parts:
@@ -392,8 +440,14 @@ def _joined(parts: list[Chosen]) -> Chosen:
 
 
 def _cheapest(every: Chosen, most: int) -> NDArray[np.intp]:
-    """Return the rows of the edits that change least, some of each label."""
-    order = np.lexsort((every.cost, every.label))
+    """Return the rows of the edits that change least, some of each label.
+
+    Where enough keep the number of discs, all do.
+    """
+    labels = every.label
+    staying = np.bincount(labels[every.ply_kept], minlength=labels.max(initial=-1) + 1)
+    rows = np.flatnonzero(every.ply_kept | (staying[labels] < LEAST_GAMES))
+    order = rows[np.lexsort((every.cost[rows], labels[rows]))]
     label = every.label[order]
     turn = np.arange(len(order)) - np.searchsorted(label, label)
     return np.sort(order[turn < most])

@@ -269,7 +269,10 @@ def _causes(
         none = carried if best.passed else "causes nothing clear, most nearly"
         return _cause_level(best, f"{none} {best.label}", passed=False)
     if name.label not in interchange.labels:
-        return _untested(f"Not tested by interchange: {name.label} is no label of it.")
+        text = f"Not tested by interchange, which knows no label '{name.label}'"
+        if best is not None and best.passed:
+            text += f"; it carries {best.label} (r {best.r:+.2f})"
+        return _untested(f"{text}.")
     cause = interchange.cause(layer, channel, name.label)
     if cause.passed is None:
         few = f"Not tested by interchange: {name.label} differs in {FEW_GAMES}."

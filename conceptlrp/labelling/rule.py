@@ -1,10 +1,17 @@
-"""A rule in squares that a channel was found to follow.
+"""A rule in squares that a channel was found to follow, and its English.
 
-Conditions are of squares of the window around a square, or of the whole board.
-Reading a saved rule imports neither torch nor pandas.
+Conditions are of squares of the window around a square, or of the whole board. While
+they are sought they are a case: by cell, the set of states that it may have. A cell is
+the distance (row, column) from the square that a rule is about, row 0 being rank 1,
+which is drawn on top; `PLACE` stands for where on the board that square lies. Sets of
+states are numbers whose bits are `STATES`, or `PLACES`.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import combinations, product
+from math import isqrt
 from typing import Any, Final
 
 import numpy as np
@@ -181,3 +188,257 @@ def places(size: int) -> NDArray[np.int8]:
     """Return where each square (n, n) lies, as places in `PLACES`."""
     end = np.minimum(np.arange(size), np.arange(size)[::-1]) == 0
     return np.asarray(2 - (end[:, None].astype(np.int8) + end))
+
+
+Cell = tuple[int, int] | None
+Case = Mapping[Cell, int]
+
+#: The cell of conditions on the place of a square.
+PLACE: Final = None
+OWN, OPPONENT, EMPTY, LEGAL, OFF = (1 << i for i in range(len(STATES)))
+ON: Final = OFF - 1
+HERE: Final[Cell] = (0, 0)
+
+_ONE: Final = {
+    OWN: "an own disc",
+    OPPONENT: "an opponent's disc",
+    OWN | OPPONENT: "a disc",
+    EMPTY | LEGAL: "an empty square",
+    LEGAL: "a legal move",
+    EMPTY: "an empty square that is no legal move",
+    OFF: "the edge",
+}
+_MANY: Final = {
+    OWN: "own discs",
+    OPPONENT: "opponent's discs",
+    OWN | OPPONENT: "discs",
+    EMPTY | LEGAL: "empty squares",
+    LEGAL: "legal moves",
+}
+# What is not there: a square beyond the edge has none of these either.
+_NONE: Final = {
+    ON & ~OPPONENT: "no opponent's disc",
+    ON & ~OWN: "no own disc",
+    ON & ~LEGAL: "no legal move",
+    OWN | EMPTY: "neither an opponent's disc nor a legal move",
+    OPPONENT | EMPTY: "neither an own disc nor a legal move",
+}
+_NONE_OR_EDGE: Final = {
+    EMPTY | LEGAL | OFF: "no disc",
+    OWN | OPPONENT | OFF: "no empty square",
+    EMPTY | OFF: "neither a disc nor a legal move",
+}
+_EITHER: Final = (OWN | OPPONENT, OWN, OPPONENT, EMPTY | LEGAL, LEGAL, EMPTY, OFF)
+
+
+def simplify(case: Case, size: int) -> dict[Cell, int]:
+    """Drop conditions that others imply, nearest ones last; sets are made smallest."""
+    kept = {cell: states & _all(cell) for cell, states in case.items()}
+    kept = {cell: states for cell, states in kept.items() if states != _all(cell)}
+    allowed = allowed_squares(kept, size)
+    far = sorted(kept, key=lambda cell: (cell is None, -_distance(cell)))
+    for cell in far:
+        rest = {other: kept[other] for other in kept if other != cell}
+        is_place = cell is None or kept[cell] & ON in (0, ON)
+        if not is_place and not (allowed & ~_beyond(cell, size)).any():
+            is_place = True
+        if is_place and np.array_equal(allowed_squares(rest, size), allowed):
+            kept = rest
+    # Off the board, where no square that is left could be, is no state.
+    return {
+        cell: states & ~OFF
+        if cell is not None and not (allowed & _beyond(cell, size)).any()
+        else states
+        for cell, states in kept.items()
+    }
+
+
+def conditions(case: Case) -> tuple[Condition, ...]:
+    """Return a case as conditions, the nearest first."""
+    ordered = sorted(case.items(), key=lambda item: _order(item[0]))
+    found = []
+    for cell, states in ordered:
+        row, column = cell or (0, 0)
+        names = _states(states, PLACES if cell is None else STATES)
+        found.append(Condition(row, column, names))
+    return tuple(found)
+
+
+def sentence(cases: Iterable[Case], size: int, *, whole: bool = False) -> str:
+    """Say where any of some simplified cases holds."""
+    return " or ".join(_whole(c) if whole else _around(c, size) for c in cases)
+
+
+def _whole(case: Case) -> str:
+    """Say a case of the whole board as "own discs on a1 and b2"."""
+    groups: dict[int, list[str]] = {}
+    for row, column in sorted(cell for cell in case if cell is not None):
+        states = case[row, column]
+        # Of a named square one rather says that there is no disc on it.
+        states |= OFF if states == EMPTY | LEGAL else 0
+        groups.setdefault(states, []).append(f"on {_name(row, column)}")
+    return _listed([_with(states, where) for states, where in groups.items()])
+
+
+def _around(case: Case, size: int) -> str:
+    """Say a case as "an own disc on an edge with an empty square to its left"."""
+    groups: dict[int, list[str]] = {}
+    for cell in sorted(case, key=_order):
+        if cell not in (PLACE, HERE) and case[cell] & ON not in (0, ON):
+            groups.setdefault(case[cell], []).append(_direction(*cell))
+    here = case.get(HERE, ON)
+    head = "a square" if here == ON else _one(here)
+    lacks = [_NONE[here]] if here in _NONE else []
+    has = _listed([*lacks, *(_with(states, where) for states, where in groups.items())])
+    parts = ["a square" if lacks else head, _place(case, size), has and f"with {has}"]
+    return " ".join(part for part in parts if part)
+
+
+def _with(states: int, where: list[str]) -> str:
+    none = _NONE.get(states & ON) or _NONE_OR_EDGE.get(states)
+    if none:
+        return f"{none} {_listed(where, 'or')}"
+    if len(where) > 1 and states in _MANY:
+        return f"{_MANY[states]} {_listed(where)}"
+    return _listed([f"{_one(states)} {each}" for each in where])
+
+
+def _one(states: int) -> str:
+    """Name one of a set of states: "an own disc or the edge"."""
+    words = []
+    for each in _EITHER:
+        if states & each == each:
+            words.append(_ONE[each])
+            states &= ~each
+    return " or ".join(words)
+
+
+def _listed(words: list[str], last: str = "and") -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _direction(row: int, column: int) -> str:
+    """Say where a square lies from another one: "two squares to its upper left"."""
+    up, left = ("upper" if row < 0 else "lower"), ("left" if column < 0 else "right")
+    if row and column and abs(row) != abs(column):
+        over = "above" if row < 0 else "below"
+        return f"{_number(row)} {over} and {_number(column)} to the {left}"
+    far = max(abs(row), abs(column))
+    away = "" if far == 1 else f"{_number(far)} squares "
+    if not column:
+        return f"{away}{'above' if row < 0 else 'below'} it"
+    return f"{away}to its {f'{up} {left}' if row else left}"
+
+
+def _number(of: int) -> str:
+    return ("no", "one", "two", "three", "four")[abs(of)]
+
+
+def _name(row: int, column: int) -> str:
+    return "abcdefgh"[column] + "12345678"[row]
+
+
+def _place(case: Case, size: int) -> str:
+    """Say what of a case's place its other words leave open."""
+    said: Case = {
+        cell: states | OFF if states & ON in _NONE else states
+        for cell, states in case.items()
+        if cell is not None and states & ON not in (0, ON)
+    }
+    return _place_between(
+        allowed_squares(said, size).tobytes(), allowed_squares(case, size).tobytes()
+    )
+
+
+@cache
+def _place_between(left: bytes, needed: bytes) -> str:
+    """Name the squares (n, n) that are needed, of those that are left."""
+    if left == needed:
+        return ""
+    size = isqrt(len(needed))
+    among, wanted = (
+        np.frombuffer(b, np.bool_).reshape(size, size) for b in (left, needed)
+    )
+    known = _known_places(size)
+    for number in (1, 2):
+        for chosen in combinations(known, number):
+            if np.array_equal(
+                among & np.all([known[w] for w in chosen], axis=0), wanted
+            ):
+                return " and ".join(chosen)
+    return f"on {_listed([_name(*square) for square in np.argwhere(wanted)], 'or')}"
+
+
+@cache
+def _known_places(size: int) -> dict[str, NDArray[np.bool_]]:
+    """Return sets of squares (n, n) that have a name, the simplest first."""
+    corner, edge = places(size) == 0, places(size) <= 1
+    found = {"in a corner": corner, "on an edge": edge, "not on an edge": ~edge}
+    upright, flat = (
+        _margins("top", "bottom", "rows", size),
+        _margins("leftmost", "rightmost", "columns", size),
+    )
+    margins = upright | {words: mask.T for words, mask in flat.items()}
+    found |= margins
+    for one, other in product(upright, flat):
+        either = margins[one] | margins[other]
+        both = one.endswith("edge") and other.endswith("edge")
+        first = one.removesuffix(" edge") if both else one
+        second = other.removeprefix("on the ") if both else other
+        found[f"{first} or {second}"] = either
+        found[f"neither {one} nor {other}"] = ~either
+        if both:
+            name = f"{first} {second}".removeprefix("on ").removesuffix(" edge")
+            found[f"in {name} corner"] = margins[one] & margins[other]
+    found["not in a corner"] = ~corner
+    return found | {f"not {words}": ~mask for words, mask in margins.items()}
+
+
+def _margins(
+    first: str, last: str, lines: str, size: int
+) -> dict[str, NDArray[np.bool_]]:
+    """Return the first and last rows of a board (n, n), by their names."""
+    row = np.indices((size, size))[0]
+    found = {}
+    for side, far in ((first, row), (last, size - 1 - row)):
+        found[f"on the {side.removesuffix('most')} edge"] = far == 0
+        found[f"in the {side} two {lines}"] = far < 2
+        found[f"in the {side} three {lines}"] = far < 3
+    return found
+
+
+def allowed_squares(case: Case, size: int) -> NDArray[np.bool_]:
+    """Return the squares (n, n) on which some board fulfils a case."""
+    found = np.ones((size, size), np.bool_)
+    for cell, states in case.items():
+        if cell is None:
+            found &= (1 << places(size).astype(np.int64) & states) != 0
+            continue
+        beyond = _beyond(cell, size)
+        found &= np.where(beyond, bool(states & OFF), bool(states & ON))
+    return found
+
+
+@cache
+def _beyond(cell: tuple[int, int], size: int) -> NDArray[np.bool_]:
+    row, column = np.indices((size, size)) + np.reshape(cell, (2, 1, 1))
+    inside = (row >= 0) & (row < size) & (column >= 0) & (column < size)
+    return np.asarray(~inside)
+
+
+def _all(cell: Cell) -> int:
+    return (1 << len(PLACES)) - 1 if cell is None else ON | OFF
+
+
+def _states(states: int, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for i, name in enumerate(names) if states >> i & 1)
+
+
+def _distance(cell: Cell) -> int:
+    return 0 if cell is None else cell[0] ** 2 + cell[1] ** 2
+
+
+def _order(cell: Cell) -> tuple[int, Cell]:
+    return _distance(cell), cell or (-9, 0)

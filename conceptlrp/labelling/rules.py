@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 from conceptlrp.labelling.columns import flat_table
 from conceptlrp.labelling.measures import Half
 from conceptlrp.labelling.result import LabelCriteria
-from conceptlrp.labelling.rule import Rule, places, seen_from, square_states
-from conceptlrp.labelling.rule_words import (
+from conceptlrp.labelling.rule import (
     EMPTY,
     LEGAL,
     OFF,
@@ -31,9 +30,13 @@ from conceptlrp.labelling.rule_words import (
     PLACE,
     Case,
     Cell,
+    Rule,
     conditions,
+    places,
+    seen_from,
     sentence,
     simplify,
+    square_states,
 )
 from conceptlrp.statistics.estimates import known_interval, ratio
 from conceptlrp.statistics.ranks import Floats, centered_ranks, codes

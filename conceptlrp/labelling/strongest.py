@@ -32,7 +32,8 @@ def strongest_boards(table: NDArray[Any]) -> NDArray[np.float32]:
     ranks = centered_ranks(table, np.zeros(n, np.intp))
     # The largest of n ranks about a mean of 0 is (n - 1) / 2.
     strong = ranks > n / 2 - number
-    return (strong & (strong.sum(axis=0) >= number / 2)).astype(np.float32)
+    strong &= strong.sum(axis=0) >= number / 2
+    return strong.astype(np.float32)
 
 
 def turning_round(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:

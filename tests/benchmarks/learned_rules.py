@@ -31,7 +31,8 @@ from conceptlrp.labels import location_classes
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import boards_of, forward
 from conceptlrp.networks import load_network
-from conceptlrp.othello import Corpus, read_games
+from conceptlrp.othello import Corpus
+from conceptlrp.othello.files.formats import read_all
 from conceptlrp.statistics.significance import held_out_games
 
 LEVELS = (0.5, 0.7)
@@ -75,7 +76,8 @@ def channel_r2(
 ) -> np.ndarray:
     """Return the held-out R2 of the rules of channels, 0 for those without one."""
     size, empties = boards.shape[1], (boards == 0).sum(axis=(1, 2))
-    maps = on_board(found, size) if found.ndim == 4 else found
+    maps = on_board(found, size) if found.ndim == 4 else None
+    maps = found.reshape(len(found), -1) if maps is None else maps
     classes = location_classes(size)
     within = classes[classes >= 0] * 3 + boards.reshape(len(boards), -1) + 1
     halves = []
@@ -101,7 +103,7 @@ def parts(scores: list[np.ndarray]) -> str:
 def main() -> None:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("games", nargs="+")
+    parser.add_argument("games", nargs="+", type=Path)
     parser.add_argument("--network", default="demo")
     parser.add_argument("--layers", nargs="*")
     parser.add_argument("--positions", type=int, default=2_000)
@@ -115,16 +117,17 @@ def main() -> None:
     explainer = Explainer(network, layers=layers)
     networks = [explainer]
     networks += [random_network(explainer, seed=seed) for seed in range(asked.random)]
-    corpus = Corpus.from_games(read_games(*asked.games)).sample(asked.positions, seed=0)
+    every = Corpus.from_games(read_all(asked.games).games)
+    corpus = every.sample(asked.positions, seed=0)
     boards, games = boards_of(corpus), corpus.game
     held_out = held_out_games(games)
     title = (
         f"part with R2 of at least {' and '.join(map(str, LEVELS))} on held-out games"
     )
     table = Table("layer", "channels", "random", "units", "random", title=title)
-    every = [features(each, boards, explainer.layers) for each in networks]
+    maps = [features(each, boards, explainer.layers) for each in networks]
     for layer in explainer.layers:
-        found = [each[layer] for each in every]
+        found = [each[layer] for each in maps]
         channels = [channel_r2(each, boards, games, held_out) for each in found]
         units = [unit_r2(each, boards, held_out, asked.units) for each in found]
         columns = [channels[:1], channels[1:], units[:1], units[1:]]

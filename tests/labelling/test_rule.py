@@ -8,9 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from conceptlrp.labelling import Condition, Rule
-from conceptlrp.labelling.rule import STATES, places, square_states
-from conceptlrp.labelling.rule_words import (
+from conceptlrp.labelling.rule import (
     EMPTY,
     HERE,
     LEGAL,
@@ -19,11 +17,16 @@ from conceptlrp.labelling.rule_words import (
     OPPONENT,
     OWN,
     PLACE,
+    STATES,
     Case,
+    Condition,
+    Rule,
     allowed_squares,
     conditions,
+    places,
     sentence,
     simplify,
+    square_states,
 )
 from conceptlrp.lrp.probing import boards_of
 from conceptlrp.othello import Corpus
