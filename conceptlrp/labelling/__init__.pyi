@@ -18,7 +18,6 @@ from .interchange_result import (
 from .result import (
     ChannelLabels as ChannelLabels,
     LabelCriteria as LabelCriteria,
-    LabelOptions as LabelOptions,
     LabelScores as LabelScores,
     NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
@@ -34,6 +33,7 @@ from .store_edits import (
     edit_boards as edit_boards,
 )
 from .store_labels import (
+    LabelOptions as LabelOptions,
     interchange as interchange,
     label as label,
     label_positions as label_positions,

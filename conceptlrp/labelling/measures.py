@@ -22,8 +22,6 @@ from conceptlrp.labelling.result import (
 from conceptlrp.labelling.strongest import turning_round
 from conceptlrp.labels import Labels
 from conceptlrp.labels.moves import kind_of
-from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
-from conceptlrp.statistics.estimates import exchanged_within
 from conceptlrp.statistics.ranks import (
     Floats,
     LabelMatrix,
@@ -239,20 +237,3 @@ def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:
     tested = effect[:, good]
     p[:, good] = permutation_p(tested, null.mean, null.deviation, null.freedom)
     return p
-
-
-def exchange_positions(
-    table: NDArray[Any], plies: NDArray[np.intp], *, seed: int
-) -> NDArray[Any]:
-    """Exchange rows of values (N, C), or of maps (N, C, n, n), within plies (N,).
-
-    Everything about the channels stays but what they have to do with the positions, so
-    that labels of such tables are labels of the ply: the same-ply exchange.
-    Maps are also turned, each by a random symmetry: where they are large on most
-    boards, as an opening may have it, would stay otherwise.
-    """
-    rows = exchanged_within(plies, seed=seed)
-    if table.ndim == 2:
-        return np.asarray(table[rows])
-    turns = np.random.default_rng(seed + 1).integers(0, SYMMETRIES, len(table))
-    return turn_maps(table[rows], turns)

@@ -21,6 +21,9 @@ from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
+#: The effect of detectors that the power is of, and how many should be found.
+PLANTED: Final = 0.8
+_POWERFUL: Final = 0.8
 # Of fewer games with a label, intervals near a perfect effect are too narrow.
 _GAMES: Final = 20
 #: What is said of labels that too few games have, where none can be tested.
@@ -218,38 +221,6 @@ class LabelCriteria:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class LabelOptions:
-    """What scoring a store's channels takes besides positions and a seed.
-
-    Attributes
-    ----------
-    n_maps : int
-        Of the positions, how many are scored with maps too.
-    n_random : int
-        Networks of the same shape with random weights to hold channels against.
-    n_recipients, n_donors : int
-        For `Interchange`: how many positions get maps of others, and of how many each.
-    n_edits : int
-        For `EditedBoards`: how many boards are edited, each of another game.
-    columns : tuple of str
-        Columns of the store to score as labels besides, such as labels of one's own.
-    criteria : LabelCriteria
-        What a label must fulfil; its seed gives way to that of the call. By default
-        100 permutations tell the p-values of all pairs apart.
-    """
-
-    n_maps: int = 1_000
-    n_random: int = 5
-    n_recipients: int = 500
-    n_donors: int = 2
-    n_edits: int = 400
-    columns: tuple[str, ...] = ()
-    criteria: LabelCriteria = field(
-        default_factory=lambda: LabelCriteria(permutations=100)
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class LabelScores(Plain):
     """Scores of every channel against every label.
@@ -389,6 +360,9 @@ class ScoredLabels:
         By layer, which part of the channels gets a label by the same rules after the
         network's own numbers and maps were exchanged between positions of the same
         ply: what the game's progress alone would label. It should be 0.
+    power : float
+        Which part of planted detectors, one for each label with an effect of 0.8,
+        would get their label by the same rules.
     """
 
     target: str
@@ -400,6 +374,17 @@ class ScoredLabels:
     random_labelled: Mapping[str, float]
     controls: tuple[str, ...]
     exchanged_labelled: Mapping[str, float] = field(default_factory=dict)
+    power: float = nan
+
+    @property
+    def power_note(self) -> str:
+        """Say that too few games were explained to find labels, "" otherwise."""
+        if not self.power < _POWERFUL:
+            return ""
+        return (
+            f"Labels have little power: of detectors with an effect of {PLANTED}, one "
+            f"for each label, only {self.power:.0%} would get it; explain more games."
+        )
 
     def channel(self, layer: str, channel: int) -> ChannelLabels:
         """Return the labels of a channel, which is unnamed where none is good enough.
@@ -437,8 +422,9 @@ class ScoredLabels:
         Scores of labels that no channel was given are left out.
         """
         about = ("target", "positions", "maps", "random_networks", "seed", "controls")
+        said = {n: getattr(self, n) for n in (*about, "power", "power_note")}
         layers = {layer: self._layer_dict(layer) for layer in self.layers}
-        return dict(plain({n: getattr(self, n) for n in about} | {"layers": layers}))
+        return dict(plain(said | {"layers": layers}))
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{n}: {s.counted}" for n, s in self.layers.items())

@@ -288,7 +288,8 @@ class _Squares:
         psi = flags * ranks - (r / 2).astype(np.float32) * (flags**2 + ranks**2)
         by_game = self._by_game(psi)
         bounded = np.clip(r, _NEAREST - 1, 1 - _NEAREST)
-        reach = interval_reach(by_game, len(by_game), 0.975) / (1 - bounded**2)
+        tail = (1 + self.asked.confidence) / 2
+        reach = interval_reach(by_game, len(by_game), tail) / (1 - bounded**2)
         center = np.arctanh(bounded)
         ends = np.tanh(center - reach), np.tanh(center + reach)
         return np.stack([r, *known_interval(ends, 1, len(by_game))])

@@ -35,11 +35,11 @@ from conceptlrp.labelling.channel_name import (
     STRONGEST,
 )
 from conceptlrp.labelling.columns import Columns, position_columns, square_columns
+from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.measures import (
     Compared,
     MeasureScore,
     compare_labels,
-    exchange_positions,
     score_measure,
 )
 from conceptlrp.labelling.naming import name_channels

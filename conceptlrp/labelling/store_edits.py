@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from conceptlrp.labelling.edit_result import EditedBoards
-from conceptlrp.labelling.result import LabelOptions, ScoredLabels
-from conceptlrp.labelling.store_labels import held_out_study
+from conceptlrp.labelling.result import ScoredLabels
+from conceptlrp.labelling.store_labels import LabelOptions, held_out_study
 from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.progress import OnProgress

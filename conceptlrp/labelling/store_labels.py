@@ -4,7 +4,7 @@ Shapes use N positions and K labels.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, follow_sample, spread_rows
 from conceptlrp.errors import OutputExistsError, check_names
+from conceptlrp.labelling.controls import detector_power
 from conceptlrp.labelling.edit_result import EditedBoards
 from conceptlrp.labelling.edited_boards import follow_edits
 from conceptlrp.labelling.interchange_result import Interchange, tested_labels
 from conceptlrp.labelling.interchanging import draw_interchanges, interchange_channels
 from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
-from conceptlrp.labelling.result import LabelOptions, LabelScores, ScoredLabels
+from conceptlrp.labelling.result import LabelCriteria, LabelScores, ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import (
     LABELS,
@@ -43,6 +44,38 @@ _BLOCK: Final = 1 << 16
 _POSITIONS: Final = 20_000
 # Every sixth label has a random twin among the controls.
 _TWIN_STEP: Final = 6
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """What scoring a store's channels takes besides positions and a seed.
+
+    Attributes
+    ----------
+    n_maps : int
+        Of the positions, how many are scored with maps too.
+    n_random : int
+        Networks of the same shape with random weights to hold channels against.
+    n_recipients, n_donors : int
+        For `Interchange`: how many positions get maps of others, and of how many each.
+    n_edits : int
+        For `EditedBoards`: how many boards are edited, each of another game.
+    columns : tuple of str
+        Columns of the store to score as labels besides, such as labels of one's own.
+    criteria : LabelCriteria
+        What a label must fulfil; its seed gives way to that of the call. By default
+        100 permutations tell the p-values of all pairs apart.
+    """
+
+    n_maps: int = 1_000
+    n_random: int = 5
+    n_recipients: int = 500
+    n_donors: int = 2
+    n_edits: int = 400
+    columns: tuple[str, ...] = ()
+    criteria: LabelCriteria = field(
+        default_factory=lambda: LabelCriteria(permutations=100)
+    )
 
 
 def label_positions(
@@ -168,6 +201,11 @@ def label(
             for layer, every in scores.items()
         },
         controls=study.controls,
+        power=detector_power(
+            study.comparison.of_values,
+            [each[0] for each in scores.values()],
+            study.controls,
+        ),
     )
     if save:
         checked, edited = study.interchange(report), study.edits(found, report)

@@ -204,6 +204,7 @@ def _channels(of: Subject, store: Path) -> Iterator[tuple[str, Step]]:
     few = ("--positions", 12, "--cascade", 4)
     rules = [f"--composite={r}" for r in ("epsilon+epsilon-gamma", "gradient-x-input")]
     yield _step("evaluate", *again, *few, *rules)
+    yield _step("truth", *again, "--positions", 60)
 
 
 def _files(of: Subject, store: Path, out: Path) -> Iterator[tuple[str, Step]]:

@@ -37,7 +37,9 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
     assert "conv4 (played)" in out
     assert "of random networks' channels" in " ".join(out.split())
     assert "of its own with positions exchanged within plies" in " ".join(out.split())
-    assert "200 positions, 20 with maps, 2 random networks" in " ".join(out.split())
+    said = " ".join(out.split())
+    assert "200 positions, 20 with maps, 2 random networks; power " in said
+    assert "Labels have little power: of detectors with an effect of 0.8, " in said
     opened = open_store(store)
     assert set(opened.columns.label_names) == set(LABELS)
     scored = opened.results.get(ScoredLabels)

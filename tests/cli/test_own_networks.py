@@ -12,7 +12,7 @@ from tests.benchmarks.own_networks import train_leela
 VERBS = (
     *("check-network", "strength", "explain", "attribute", "info", "label"),
     *("interchange", "ablate", "graph", "circuit", "evaluate", "report", "atlas"),
-    *("export", "figure"),
+    *("export", "figure", "truth"),
 )
 
 

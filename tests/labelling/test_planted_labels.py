@@ -5,7 +5,7 @@ import pytest
 
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
 from conceptlrp.labelling.channel_name import UNNAMED
-from conceptlrp.labelling.measures import exchange_positions
+from conceptlrp.labelling.controls import exchange_positions
 from tests.labelling.planted import Planted, make_planted
 
 LAYERS = ("conv2", "conv3")

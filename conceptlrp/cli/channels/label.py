@@ -132,10 +132,10 @@ def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> No
     print_text(_LEGEND, style="dim")
     typer.echo(
         f"{plural(found.positions, 'position')}, {found.maps:,} with maps, "
-        f"{plural(found.random_networks, 'random network')}"
+        f"{plural(found.random_networks, 'random network')}; power {found.power:.0%}"
     )
-    if found.move_note:
-        typer.echo(found.move_note)
+    for note in filter(None, (found.power_note, found.move_note)):
+        print_text(note)
 
 
 def _show_layer(

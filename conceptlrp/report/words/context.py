@@ -153,6 +153,8 @@ def _of_composite(verdict: "Verdict") -> Iterator[str]:
 
 
 def _labelled_at_random(labels: "ScoredLabels", layer: str) -> Iterator[str]:
+    if labels.power_note and labels.layers[layer].tested:
+        yield labels.power_note
     share = labels.random_labelled.get(layer)
     if share is not None and share > labels.layers[layer].criteria.false_discoveries:
         yield (

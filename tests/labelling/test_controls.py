@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.labelling import LabelCriteria
-from conceptlrp.labelling.measures import exchange_positions
+from conceptlrp.labelling.controls import detector_power, exchange_positions
+from conceptlrp.labelling.result import ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import Labels, label_boards
 from conceptlrp.othello import Corpus
@@ -84,3 +85,25 @@ def test_an_exchanged_network_is_no_random_one(corpus: Corpus):
     assert len(beside) == 4
     for before, after in zip(alone, [beside[0], *beside[2:]], strict=True):
         np.testing.assert_array_equal(before.random["value"], after.random["value"])
+
+
+@pytest.mark.parametrize(("games", "least", "most"), [(60, 0.1, 0.78), (600, 0.9, 1)])
+def test_few_games_have_little_power_and_say_so(games: int, least: float, most: float):
+    corpus = Corpus.from_games(random_games(games, seed=5))
+    corpus = corpus.sample(min(10 * games, 3000), seed=0)
+    comparison = Comparison(
+        labels=label_boards(corpus),
+        games=np.unique(corpus.game, return_inverse=True)[1],
+        plies=corpus.ply.astype(np.intp),
+        criteria=LabelCriteria(permutations=20),
+    )
+    noise = np.random.default_rng(0).normal(size=(2, len(corpus), 4))
+    scores = comparison.score([{"activation": each} for each in noise], scored=1)
+
+    power = detector_power(comparison.of_values, scores)
+
+    about = {"layers": {"x": scores[0]}, "random_labelled": {"x": 0.0}, "controls": ()}
+    found = ScoredLabels("best", len(corpus), 0, 1, 0, **about, power=power)
+    assert least < power <= most
+    assert found.power_note.startswith("Labels have little power: ") == (games == 60)
+    assert found.to_dict()["power_note"] == found.power_note
