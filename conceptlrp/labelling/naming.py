@@ -182,14 +182,12 @@ def _told(
     rule: Rule | None, asked: LabelCriteria, best: NamedLabel | None
 ) -> NamedLabel | None:
     """Return a rule as a label if it says more than all labels and random networks."""
-    if rule is None:
+    if rule is None or not rule.stands_out(asked.over_random):
         return None
-    size = abs(rule.correlation)
     led = 0.0 if best is None else best.strength * (1 + asked.lead)
-    random = rule.random_correlation + asked.over_random
-    if not size >= max(led, _RULED, random):
+    if not abs(rule.correlation) >= max(led, _RULED):
         return None
-    nan, effect = float("nan"), rule.sign * size
+    nan, effect = float("nan"), rule.correlation
     return NamedLabel(
         label=rule.sentence,
         measure=RULE,
@@ -197,8 +195,8 @@ def _told(
         held_out=effect,
         correlation=effect,
         auroc=None,
-        low=nan,
-        high=nan,
+        low=rule.correlation_low,
+        high=rule.correlation_high,
         p=nan,
         q=nan,
         random=rule.random_correlation,

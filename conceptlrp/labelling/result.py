@@ -14,7 +14,7 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.labelling.channel_name import ChannelName, described
+from conceptlrp.labelling.channel_name import RULE, ChannelName, described
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
@@ -89,7 +89,9 @@ class NamedLabel:
         return described(self.label, self.sign, self.measure)
 
     def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
-        """Write the interval of the held-out effect."""
+        """Write the interval of the held-out effect, "" for a rule, which has none."""
+        if self.measure == RULE:
+            return ""
         same = "the same in every draw of games"
         ends = self.low, self.high
         return between(*ends, write, digits, games=LEAST_GAMES, same=same)

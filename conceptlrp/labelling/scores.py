@@ -344,4 +344,6 @@ def _numbered(name: str, given: ArrayLike, n: int) -> NDArray[np.intp]:
     if np.shape(given) != (n,):
         msg = f"{name} have shape {np.shape(given)}, expected ({n},)"
         raise ValueError(msg)
-    return codes(given)
+    # By which comes first, so that nothing hangs on the numbers that were given.
+    first = np.unique(np.asarray(given), return_index=True)[1]
+    return np.argsort(np.argsort(first))[codes(given)]

@@ -64,7 +64,7 @@ def label_size(label: NamedLabel) -> str:
 
 def label_interval(label: "NamedLabel | RunnerUp") -> str:
     """Write the interval of the held-out effect of a label, "" if it has none."""
-    if label.low is None or label.high is None:
+    if label.low is None or label.high is None or label.measure == RULE:
         return ""
     same = "the same in every draw of games"
     ends = label.low, label.high
@@ -84,11 +84,17 @@ def verdict(report: "ChannelReport") -> str:
     """Say in a sentence what the channel was found to be; "" without any labels."""
     if report.labels is None or report.statistics.dead:
         return ""
-    held = report.labels.labels
-    if report.name.is_named:
-        return f"{_named(held[0])}{_caused(report)}."
+    found, held = report.labels, report.labels.labels
+    if found.is_named:
+        best, *tied = (_named(label) for label in held[: found.named])
+        as_well = (
+            f" It fits as well that {each[0].lower()}{each[1:]}." for each in tied
+        )
+        return f"{best}{_caused(report)}.{''.join(as_well)}"
+    if found.note:
+        return f"It has no name of its own, since {found.note}."
     if held:
-        rivals = [f"'{each}'" for each in (held[0].label, *report.labels.rivals[:3])]
+        rivals = [f"'{each}'" for each in (held[0].label, *found.rivals[:3])]
         if len(rivals) > 1:
             named = f"{', '.join(rivals[:-1])} and {rivals[-1]} fit about equally well"
         else:
@@ -243,7 +249,9 @@ def why_it_is_no_name(
     label: NamedLabel, found: ChannelLabels, name: ChannelName
 ) -> str:
     """Say why a label that fulfils every criterion is not the name."""
-    if name.is_named:
+    if found.note:
+        return f"holds, but {found.note}"
+    if found.is_named:
         return f"holds too, but '{name}' describes the channel better"
     if label is not found.labels[0]:
         return f"holds, but '{found.labels[0].label}' comes before it"
