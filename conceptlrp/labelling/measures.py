@@ -5,7 +5,7 @@ Shapes use N positions, n rows (positions, or squares), C channels and K labels.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from conceptlrp.labelling.columns import (
 from conceptlrp.labelling.result import (
     LabelCriteria,
 )
-from conceptlrp.labelling.strongest import turning_round
 from conceptlrp.labels import Labels
 from conceptlrp.labels.moves import kind_of
 from conceptlrp.statistics.ranks import (
@@ -165,7 +164,7 @@ def score_measure(
     """Score one measure of networks, each held against the others.
 
     The first ones, of the `trained` network, none is held against. Effects of flags
-    may be turned round, see `conceptlrp.labelling.strongest`.
+    may be turned round, see `turning_round`.
     """
     halves, good = compared.halves, compared.good
     ranks: list[NDArray[np.float32]] = []
@@ -237,3 +236,42 @@ def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:
     tested = effect[:, good]
     p[:, good] = permutation_p(tested, null.mean, null.deviation, null.freedom)
     return p
+
+
+# A channel that is used for h7 on few boards hardly tells h7 on all of them, where its
+# relevance is about 0 and in any order; yet the boards that a reader is shown are all
+# of h7. So effects are turned round: of the strongest boards, the part that has the label,
+# less that of other boards of their plies. In networks with random weights these are of
+# many moves.
+# How many boards are the strongest: this part, at least so many, at most that part.
+_PART: Final = 0.01
+_FEWEST: Final = 100
+_MOST: Final = 0.05
+
+
+def strongest_boards(table: NDArray[Any]) -> NDArray[np.float32]:
+    """Return which positions are each channel's strongest, (N, C) of 0 and 1.
+
+    Equal values share their rank, so that nothing is no strong board. A channel with
+    less than half as many has none: of three boards all are of some move.
+    """
+    n = len(table)
+    number = min(max(_PART * n, _FEWEST), _MOST * n)
+    ranks = centered_ranks(table, np.zeros(n, np.intp))
+    # The largest of n ranks about a mean of 0 is (n - 1) / 2.
+    strong = ranks > n / 2 - number
+    strong &= strong.sum(axis=0) >= number / 2
+    return strong.astype(np.float32)
+
+
+def turning_round(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:
+    """Return what turns effects (C, K) of flags on flags round; nan for numbers.
+
+    ``P(a | b) - P(a | not b)`` becomes ``P(b | a) - P(b | not a)``: pairs of rows are
+    the same, and only their number differs.
+    """
+    inverse = (1 / np.bincount(matrix.strata))[matrix.strata]
+    # With t of n rows in a stratum, centred ranks of flags are (n - t) / 2 and -t / 2.
+    pairs = 4 * np.einsum("nc,nc,n->c", ranks, ranks, inverse, dtype=np.float64)
+    labelled = np.where(matrix.numeric, np.nan, matrix.bottom)
+    return np.asarray(labelled / np.where(pairs > 0, pairs, np.nan)[:, None])

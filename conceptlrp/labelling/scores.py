@@ -41,6 +41,7 @@ from conceptlrp.labelling.measures import (
     MeasureScore,
     compare_labels,
     score_measure,
+    strongest_boards,
 )
 from conceptlrp.labelling.naming import name_channels
 from conceptlrp.labelling.places import (
@@ -51,7 +52,6 @@ from conceptlrp.labelling.places import (
 )
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labelling.rules import Rules, learn_rules
-from conceptlrp.labelling.strongest import strongest_boards
 from conceptlrp.labels import MOVE_LABELS, Labels
 from conceptlrp.labels.geometry import places
 from conceptlrp.statistics.ranks import Floats, codes

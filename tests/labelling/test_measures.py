@@ -4,8 +4,8 @@ import numpy as np
 
 from conceptlrp.labelling import LabelCriteria
 from conceptlrp.labelling.channel_name import RELEVANCE, STRONGEST
+from conceptlrp.labelling.measures import strongest_boards, turning_round
 from conceptlrp.labelling.scores import score_channels
-from conceptlrp.labelling.strongest import strongest_boards, turning_round
 from conceptlrp.labels import Labels
 from conceptlrp.statistics.ranks import centered_ranks, effects, label_matrix
 
