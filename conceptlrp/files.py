@@ -2,9 +2,11 @@
 
 Content goes to a hidden file beside its place, is waited for until it is on the
 disk, and then takes its name; the folder is waited for too, so that a power cut
-loses nothing that was reported as written.
+loses nothing that was reported as written. The name of a hidden file holds a proof of
+its origin, so that what a killed process has left is told from what a user calls alike.
 """
 
+import errno
 import hashlib
 import os
 import re
@@ -16,7 +18,12 @@ from pathlib import Path
 from conceptlrp.errors import FileFormatError, OutputExistsError, check_type
 
 _SUFFIX = ".tmp"
-_UNFINISHED = re.compile(r"\.(.+)\.[0-9a-f]{8}\.tmp")
+_UNFINISHED = re.compile(r"\.(.+)\.([0-9a-f]{8})([0-9a-f]{4})\.tmp")
+#: What every file of this library has in it, unless its format has no place for it.
+TOKEN = b"conceptlrp"
+_SEARCHED = 1 << 22
+# What file systems answer that cannot wait for a folder.
+_NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS)
 
 
 def file_stem(name: str) -> str:
@@ -54,19 +61,43 @@ def write_whole(
     *,
     overwrite: bool,
     error: type[FileFormatError],
+    token: bytes = TOKEN,
 ) -> None:
-    """Write a file that is there completely or not at all."""
+    """Write a file that is there completely or not at all.
+
+    Another one is replaced only where `token` is in it. Without a token it is a part of
+    a folder that somebody else looks after.
+    """
     path = Path(path)
     if path.exists() and not overwrite:
         msg = f"{path}: exists already; pass overwrite=True to replace it"
         raise OutputExistsError(msg)
+    if token and not _holds(path, token, error):
+        msg = (
+            f"{path}: is not a file that conceptlrp has written and is not replaced; "
+            "choose another name"
+        )
+        raise OutputExistsError(msg)
     with clear_write_errors(path, error):
+        if token:
+            remove_unfinished(path.parent, path.name)
         try:
             _write_and_rename(path, content)
         except FileNotFoundError:
             # Another process may have taken the hidden file for a leftover.
             _write_and_rename(path, content)
         sync_folder(path.parent)
+
+
+def _holds(path: Path, token: bytes, error: type[FileFormatError]) -> bool:
+    """Tell whether a token is near the beginning or end of a file, if it has any."""
+    with clear_write_errors(path, error):
+        if not path.is_file() or not (size := path.stat().st_size):
+            return True
+        with path.open("rb") as file:
+            found = file.read(_SEARCHED)
+            file.seek(max(0, size - _SEARCHED))
+            return token in found + file.read()
 
 
 @contextmanager
@@ -80,21 +111,43 @@ def clear_write_errors(path: Path, error: type[FileFormatError]) -> Iterator[Non
         raise error(msg) from failure
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder."""
-    for path in folder.glob(f".*{_SUFFIX}"):
-        path.unlink(missing_ok=True)
+def hidden_name(name: str) -> str:
+    """Return a new name for what is to become a file or folder of this name."""
+    drawn = secrets.token_hex(4)
+    return f".{name}.{drawn}{_proof(name, drawn)}{_SUFFIX}"
+
+
+def _proof(name: str, drawn: str) -> str:
+    return hashlib.sha256(f"conceptlrp/{name}/{drawn}".encode()).hexdigest()[:4]
+
+
+def unfinished_name(name: str) -> str | None:
+    """Return what a `hidden_name` was to become, None for any other name."""
+    found = _UNFINISHED.fullmatch(name)
+    is_own = found is not None and _proof(found[1], found[2]) == found[3]
+    return found[1] if found and is_own else None
 
 
 def is_unfinished(name: str) -> bool:
     """Tell the name of a file that is being written, or whose writer was killed."""
-    return name.startswith(".") and name.endswith(_SUFFIX)
+    return unfinished_name(name) is not None
 
 
-def unfinished_name(name: str) -> str | None:
-    """Return which file a hidden one was to become, None for any other file."""
-    found = _UNFINISHED.fullmatch(name)
-    return None if found is None else found[1]
+def remove_unfinished(folder: Path, name: str | None = None) -> None:
+    """Remove files that killed writers have left in a folder, all or those of one."""
+    for path in folder.iterdir():
+        whole = unfinished_name(path.name)
+        if whole is not None and name in (None, whole) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def listing(folder: Path) -> dict[str, os.stat_result]:
+    """Return what a folder holds, but for what goes while it is looked at."""
+    found = {}
+    for entry in os.scandir(folder):
+        with suppress(FileNotFoundError):
+            found[entry.name] = entry.stat(follow_symlinks=False)
+    return found
 
 
 def file_digest(path: Path) -> str:
@@ -104,18 +157,21 @@ def file_digest(path: Path) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk."""
+    """Wait until the names in a folder are on the disk, where that can be done."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDERS:
+            raise
     finally:
         os.close(descriptor)
 
 
 def _write_and_rename(path: Path, content: bytes | memoryview) -> None:
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}")
+    unfinished = path.with_name(hidden_name(path.name))
     try:
-        _write(unfinished, content)
+        write_new(unfinished, content)
         unfinished.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -123,7 +179,7 @@ def _write_and_rename(path: Path, content: bytes | memoryview) -> None:
         raise
 
 
-def _write(path: Path, content: bytes | memoryview) -> None:
+def write_new(path: Path, content: bytes | memoryview) -> None:
     """Write a new file and wait until it is on the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:

@@ -1,60 +1,100 @@
 """Output folders and files that appear complete or not at all.
 
-What others write by a path, such as a library of tables, is written beside its
-place and takes its name when all of it is on the disk.
+What is written by a path, such as by a library of tables, is written in a hidden folder
+beside its place and takes its place when all of it is there. The hidden folder has a
+file that says which process made it for what. By it, the next one to write the same
+output puts back or removes what a killed process has left, and nothing else.
+
+A folder of outputs has a marker: a file of JSON with its kind and all that belongs to
+it. Only such a folder is replaced, and only when nothing else lies in it.
 """
 
+import ctypes
 import errno
+import json
 import os
-import re
-import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import Any, Final
 
+from conceptlrp import jsontext
 from conceptlrp.errors import OutputExistsError
-from conceptlrp.files import sync_folder
+from conceptlrp.files import (
+    hidden_name,
+    sync_folder,
+    unfinished_name,
+    write_new,
+)
+from conceptlrp.processes import is_gone, named, this_process
 
 __all__ = [
-    "check_place",
     "check_room",
-    "remove_leftovers",
+    "move_into_place",
+    "others_in",
+    "read_marker",
     "staged_file",
     "staged_folder",
+    "staging_folder",
 ]
+
+_OWNER: Final = "owner.json"
+_FORMER: Final = "former"
+_STAGING: Final = "conceptlrp-staging"
+# Of renameat2 in Linux.
+_HERE, _EXCHANGE = -100, 2
+
+
+@contextmanager
+def staging_folder(place: Path) -> Iterator[Path]:
+    """Make a hidden folder beside a place, with room for what is to stand there.
+
+    Yields: where to write it, which is not there yet. The hidden folder goes at the
+    end, whatever happens; what a killed process has left is seen to at the beginning.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(place)
+    folder = place.with_name(hidden_name(place.name))
+    try:
+        _own(folder)
+        yield folder / place.name
+    except OSError as error:
+        if error.errno is not None and str(error.filename) in ("None", str(folder)):
+            error.filename = str(place)
+        raise
+    finally:
+        _remove(folder, place)
 
 
 @contextmanager
 def staged_folder(
-    out: str | os.PathLike[str], *, marker: str, overwrite: bool = False
+    out: str | os.PathLike[str],
+    *,
+    marker: str,
+    kind: str,
+    about: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> Iterator[Path]:
     """Write a folder beside its place and move it there when all is written.
 
-    Yields: a hidden folder to write into. It is removed when the body fails.
+    Its marker, with what it is `about`, is written after the body. Yields: the hidden
+    folder to write into.
     """
     place = Path(out)
-    check_place(place, marker, overwrite=overwrite)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(place)
-    staging = place.with_name(f".{place.name}.{os.getpid()}")
-    former = place.with_name(f".{place.name}.{os.getpid()}.old")
-    staging.mkdir()
-    try:
-        yield staging
-        # A folder can only take the name of an empty one.
-        if place.exists():
-            place.rename(former)
-        staging.replace(place)
-    except BaseException as error:
-        if former.exists() and not place.exists():
-            former.rename(place)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(place)
-        raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
+    clear_leftovers(place)
+    check_folder(place, marker, kind, overwrite=overwrite)
+    with staging_folder(place) as folder:
+        folder.mkdir()
+        yield folder
+        files = sorted(_files(folder))
+        header = {"encoding-type": kind, "encoding-version": "1"}
+        text = {**header, **(about or {}), "files": files}
+        write_new(folder / marker, jsontext.dumps(text, indent=True) + b"\n")
+        move_into_place(folder, place)
 
 
 @contextmanager
@@ -70,22 +110,37 @@ def staged_file(
     fails.
     """
     place = Path(out)
-    plain = place.is_file() and not place.is_symlink()
-    _check_free(place, lambda: plain and is_kind(place), overwrite=overwrite)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    staging = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        yield staging
-        with staging.open("rb") as written:
-            os.fsync(written.fileno())
-        staging.replace(place)
+    if place.exists() or place.is_symlink():
+        _check_wanted(place, overwrite=overwrite)
+        if not (place.is_file() and not place.is_symlink() and is_kind(place)):
+            raise _not_replaced(place)
+    with staging_folder(place) as staged:
+        try:
+            yield staged
+            with staged.open("rb") as written:
+                os.fsync(written.fileno())
+        except OSError as error:
+            if error.filename in (None, str(staged)):
+                error.filename = str(place)
+            raise
+        staged.replace(place)
         sync_folder(place.parent)
-    except OSError as error:
-        if error.filename in (None, str(staging)):
-            error.filename = str(place)
-        raise
-    finally:
-        staging.unlink(missing_ok=True)
+
+
+def move_into_place(folder: Path, place: Path) -> None:
+    """Let a staged folder take its place, and the former one go.
+
+    Where the system can exchange two folders, one of them is there at any moment. Where
+    it cannot, the next process to write here puts the former one back after a kill.
+    """
+    for path in (*(folder / name for name in _files(folder)), *_folders(folder)):
+        _sync(path)
+    if place.exists() and not exchange(folder, place):
+        place.rename(folder.with_name(_FORMER))
+        folder.rename(place)
+    elif not place.exists():
+        folder.rename(place)
+    sync_folder(place.parent)
 
 
 def check_room(path: Path, size: int) -> None:
@@ -99,42 +154,154 @@ def check_room(path: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def check_place(place: Path, marker: str, *, overwrite: bool) -> None:
-    """Refuse a place where something stands that must not be replaced."""
-    fits = (place / marker).is_file
-    _check_free(place, fits, f" (it has no {marker})", overwrite=overwrite)
-
-
-def _check_free(
-    place: Path, fits: Callable[[], bool], lack: str = "", *, overwrite: bool
-) -> None:
+def check_folder(place: Path, marker: str, kind: str, *, overwrite: bool) -> None:
+    """Refuse a place where anything stands that must not be replaced."""
     if not place.exists() and not place.is_symlink():
         return
-    if not overwrite:
-        msg = f"{place}: already exists; choose another name or ask to overwrite it"
-        raise OutputExistsError(msg)
-    if not fits():
+    _check_wanted(place, overwrite=overwrite)
+    record = read_marker(place, marker, kind)
+    if record is None or place.is_symlink():
+        raise _not_replaced(place, f" (it has no {marker} of {kind})")
+    own = record.get("files", ())
+    refuse_others(place, others_in(place, [marker, *own]))
+
+
+def read_marker(place: Path, marker: str, kind: str) -> dict[str, Any] | None:
+    """Read the marker of a folder, None where it has none of this kind."""
+    try:
+        record = json.loads((place / marker).read_bytes())
+        return dict(record) if record["encoding-type"] == kind else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def others_in(place: Path, own: list[str]) -> list[str]:
+    """Return what lies in a folder besides files of these addresses, sorted."""
+    known = {above for each in own for above in _with_folders(each)}
+    found = []
+    for folder, folders, files in os.walk(place):
+        inside = Path(folder).relative_to(place)
+        here = {name: (inside / name).as_posix() for name in (*folders, *files)}
+        found += [address for address in here.values() if address not in known]
+        folders[:] = [name for name in folders if here[name] in known]
+    return sorted(found)
+
+
+def refuse_others(place: Path, others: list[str]) -> None:
+    """Refuse to replace a folder in which there is something of somebody else."""
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         msg = (
-            f"{place}: is not of the kind to be written{lack} and is not replaced; "
-            "choose another name"
+            f"{place}: holds {', '.join(others[:3])}{more}, which conceptlrp has not "
+            "made, and is not replaced; move it away or choose another name"
         )
         raise OutputExistsError(msg)
 
 
-def remove_leftovers(place: Path) -> None:
-    """Remove what processes that were killed have left beside a folder."""
-    pattern = re.compile(rf"\.{re.escape(place.name)}\.([0-9]+)")
-    for path in place.parent.iterdir():
-        found = pattern.fullmatch(path.name)
-        if found and not _is_running(int(found[1])):
-            shutil.rmtree(path, ignore_errors=True)
+def clear_leftovers(place: Path) -> None:
+    """Put back or remove what processes that were killed have left for a place.
+
+    What may be of a process that is at work stays, and is named where it cannot be
+    known from here.
+    """
+    if not place.parent.is_dir():
+        return
+    for path in sorted(place.parent.iterdir()):
+        if unfinished_name(path.name) != place.name or path.is_symlink():
+            continue
+        if path.is_file():
+            path.unlink(missing_ok=True)
+            continue
+        owner = read_marker(path, _OWNER, _STAGING)
+        is_new = owner is None and {each.name for each in path.iterdir()} <= {_OWNER}
+        # A kill leaves an empty one before its owner is written, or at the end.
+        gone = is_new or is_gone(owner or {})
+        if gone:
+            _remove(path, place)
+        elif gone is None:
+            msg = (
+                f"{path}: was left by {named(owner or {})}; remove it when that is gone"
+            )
+            warnings.warn(msg, UserWarning, stacklevel=3)
 
 
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
+def exchange(one: Path, other: Path) -> bool:
+    """Let two folders change their names at once, where the system can do that."""
+    call = _renameat2()
+    if call is None:
         return False
-    except OSError:
-        return True
-    return True
+    names = os.fsencode(one), os.fsencode(other)
+    return bool(call(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0)
+
+
+@cache
+def _renameat2() -> Any:
+    if sys.platform != "linux":
+        return None
+    return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+
+
+def _own(folder: Path) -> None:
+    """Make a hidden folder and say in it whose it is."""
+    text = json.dumps({"encoding-type": _STAGING, **this_process()}).encode()
+    while True:
+        folder.mkdir()
+        # Another process may take it for an empty one that was left.
+        with suppress(FileNotFoundError):
+            write_new(folder / _OWNER, text)
+            return
+
+
+def _remove(folder: Path, place: Path) -> None:
+    """Remove a hidden folder, that which says whose it is last.
+
+    What has made room in it and was not replaced goes back to its place.
+    """
+    with suppress(OSError):
+        if (folder / _FORMER).exists() and not place.exists():
+            (folder / _FORMER).rename(place)
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != _OWNER:
+                path.unlink(missing_ok=True)
+        if [path.name for path in folder.iterdir()] in ([_OWNER], []):
+            (folder / _OWNER).unlink(missing_ok=True)
+            folder.rmdir()
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        sync_folder(path)
+        return
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Return the addresses of all files in a folder."""
+    for path in folder.rglob("*"):
+        if not path.is_dir():
+            yield path.relative_to(folder).as_posix()
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [*(path for path in folder.rglob("*") if path.is_dir()), folder]
+
+
+def _with_folders(address: str) -> list[str]:
+    parts = address.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]
+
+
+def _check_wanted(place: Path, *, overwrite: bool) -> None:
+    if not overwrite:
+        msg = f"{place}: already exists; choose another name or ask to overwrite it"
+        raise OutputExistsError(msg)
+
+
+def _not_replaced(place: Path, lack: str = "") -> OutputExistsError:
+    return OutputExistsError(
+        f"{place}: is not of the kind to be written{lack} and is not replaced; "
+        "choose another name"
+    )

@@ -1,23 +1,51 @@
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
-from conceptlrp.errors import OutputExistsError
-from conceptlrp.staging import staged_file, staged_folder
+from conceptlrp import staging
+from conceptlrp.errors import FileFormatError, OutputExistsError
+from conceptlrp.files import hidden_name, write_whole
+from conceptlrp.staging import staged_file, staged_folder, staging_folder
+
+HOLD = """
+import os, sys, time
+from pathlib import Path
+from conceptlrp.staging import staging_folder
+with staging_folder(Path(sys.argv[1])) as folder:
+    folder.mkdir()
+    (folder / "half").write_text("half")
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
 def write(out, text, **options):
-    with staged_folder(out, marker="mark", **options) as folder:
-        (folder / "mark").write_text(text)
+    with staged_folder(out, marker="mark", kind="ours", **options) as folder:
+        (folder / "text").write_text(text)
+
+
+def names(folder):
+    return sorted(each.name for each in folder.iterdir())
 
 
 def test_a_folder_appears_with_its_parents(tmp_path):
-    write(tmp_path / "deep" / "out", "new")
+    write(tmp_path / "deep" / "out", "new", about={"n": 1})
 
-    assert (tmp_path / "deep" / "out" / "mark").read_text() == "new"
-    assert [each.name for each in (tmp_path / "deep").iterdir()] == ["out"]
+    assert (tmp_path / "deep" / "out" / "text").read_text() == "new"
+    assert json.loads((tmp_path / "deep" / "out" / "mark").read_text()) == {
+        "encoding-type": "ours",
+        "encoding-version": "1",
+        "n": 1,
+        "files": ["text"],
+    }
+    assert names(tmp_path / "deep") == ["out"]
 
 
 def fail_halfway(out, **options):
-    with staged_folder(out, marker="mark", **options) as folder:
+    with staged_folder(out, marker="mark", kind="ours", **options) as folder:
         (folder / "half").write_text("half")
         raise KeyError
 
@@ -36,28 +64,48 @@ def test_what_stands_there_is_refused(tmp_path, make):
     with pytest.raises(OutputExistsError, match="already exists; choose another name"):
         write(tmp_path / "out", "new")
 
-    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+    assert names(tmp_path) == ["out"]
 
 
-def test_a_folder_of_the_same_kind_is_replaced_whole(tmp_path):
+@pytest.mark.parametrize("can_exchange", [True, False])
+def test_a_folder_of_the_same_kind_is_replaced_whole(
+    can_exchange, tmp_path, monkeypatch
+):
     write(tmp_path / "out", "old")
-    (tmp_path / "out" / "left over").touch()
+    if not can_exchange:
+        monkeypatch.setattr(staging, "exchange", lambda *_: False)
 
     write(tmp_path / "out", "new", overwrite=True)
 
-    assert (tmp_path / "out" / "mark").read_text() == "new"
-    assert [each.name for each in (tmp_path / "out").iterdir()] == ["mark"]
-    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "text").read_text() == "new"
+    assert names(tmp_path) == ["out"]
 
 
-def test_another_folder_is_never_replaced(tmp_path):
+@pytest.mark.parametrize("mark", [None, "", "[]", '{"encoding-type": "theirs"}'])
+def test_another_folder_is_never_replaced(mark, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").touch()
+    if mark is not None:
+        (tmp_path / "out" / "mark").write_text(mark)
 
-    with pytest.raises(OutputExistsError, match="it has no mark"):
+    with pytest.raises(OutputExistsError, match="it has no mark of ours"):
         write(tmp_path / "out", "new", overwrite=True)
 
     assert (tmp_path / "out" / "thesis.tex").exists()
+
+
+def test_what_else_lies_in_a_folder_is_named_and_kept(tmp_path):
+    write(tmp_path / "out", "old")
+    for name in ("notes.yaml", ".git/config", "atlas/index.html", "zip"):
+        (tmp_path / "out" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "out" / name).write_text("mine")
+
+    message = "out: holds .git, atlas, notes.yaml and 1 more, which conceptlrp has not"
+    with pytest.raises(OutputExistsError, match=message):
+        write(tmp_path / "out", "new", overwrite=True)
+
+    assert (tmp_path / "out" / "text").read_text() == "old"
+    assert (tmp_path / "out" / ".git" / "config").read_text() == "mine"
 
 
 def test_the_former_folder_stays_when_the_body_fails(tmp_path):
@@ -66,8 +114,117 @@ def test_the_former_folder_stays_when_the_body_fails(tmp_path):
     with pytest.raises(KeyError):
         fail_halfway(tmp_path / "out", overwrite=True)
 
-    assert (tmp_path / "out" / "mark").read_text() == "old"
-    assert [each.name for each in tmp_path.iterdir()] == ["out"]
+    assert (tmp_path / "out" / "text").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_former_folder_that_gave_way_comes_back_on_ctrl_c(tmp_path, monkeypatch):
+    write(tmp_path / "out", "old")
+    rename = os.rename
+
+    def interrupted(one, other, **options):
+        rename(one, other, **options)
+        if str(other).endswith("former"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(staging, "exchange", lambda *_: False)
+    monkeypatch.setattr(os, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out", "new", overwrite=True)
+
+    assert (tmp_path / "out" / "text").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def killed(out):
+    """Let a process die that writes an output; return its hidden folder."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(out)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        process.kill()
+    (left,) = (each for each in out.parent.iterdir() if each.name.startswith("."))
+    return left
+
+
+def test_what_a_killed_process_left_goes_and_nothing_of_anybody_else(tmp_path):
+    left = killed(tmp_path / "out")
+    empty, file = (tmp_path / hidden_name("out") for _ in range(2))
+    empty.mkdir()
+    file.write_text("half")
+    theirs = [".out.2023", ".out.20231231.tmp", ".out.12345678abcd.tmp"]
+    for name in theirs:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "owner.json").write_text("{}")
+
+    write(tmp_path / "out", "new")
+
+    assert not left.exists()
+    assert names(tmp_path) == sorted([*theirs, "out"])
+    assert all((tmp_path / name / "owner.json").exists() for name in theirs)
+
+
+def test_what_a_process_at_work_writes_stays(tmp_path):
+    with staging_folder(tmp_path / "out") as folder:
+        folder.mkdir()
+        write(tmp_path / "out", "new")
+
+        assert folder.is_dir()
+
+    assert names(tmp_path) == ["out"]
+
+
+def test_what_may_be_of_another_container_stays_and_is_named(tmp_path):
+    left = killed(tmp_path / "out")
+    owner = json.loads((left / "owner.json").read_text())
+    owner |= {"namespace": "pid:[1]", "pid": os.getpid()}
+    (left / "owner.json").write_text(json.dumps(owner))
+
+    with pytest.warns(UserWarning, match=f"{left.name}: was left by process"):
+        write(tmp_path / "out", "new")
+
+    assert names(tmp_path) == [left.name, "out"]
+    assert names(left) == ["out", "owner.json"]
+
+
+def test_a_former_folder_is_put_back_where_a_kill_left_none(tmp_path):
+    left = killed(tmp_path / "out")
+    write(tmp_path / "old", "old")
+    (tmp_path / "old").rename(left / "former")
+
+    with pytest.raises(OutputExistsError, match="already exists"):
+        write(tmp_path / "out", "new")
+
+    assert (tmp_path / "out" / "text").read_text() == "old"
+    assert names(tmp_path) == ["out"]
+
+
+def save(path, content, **options):
+    write_whole(path, content, error=FileFormatError, **options)
+
+
+def test_only_a_file_of_this_library_is_replaced(tmp_path):
+    path = tmp_path / "a.txt"
+    for ours in (b"", b"by conceptlrp", b" " * (1 << 23) + b"conceptlrp"):
+        path.write_bytes(ours)
+        save(path, b"conceptlrp, new", overwrite=True)
+        assert path.read_bytes() == b"conceptlrp, new"
+
+    path.write_bytes(b"a thesis")
+    with pytest.raises(OutputExistsError, match="is not a file that conceptlrp has"):
+        save(path, b"conceptlrp, new", overwrite=True)
+
+    assert path.read_bytes() == b"a thesis"
+
+
+def test_the_next_write_of_a_file_removes_what_a_killed_one_left(tmp_path):
+    theirs = [".a.txt.20231231.tmp", hidden_name("b.txt")]
+    for name in (hidden_name("a.txt"), *theirs):
+        (tmp_path / name).write_text("half")
+
+    save(tmp_path / "a.txt", b"conceptlrp", overwrite=False)
+
+    assert names(tmp_path) == sorted([*theirs, "a.txt"])
 
 
 def is_marked(path):

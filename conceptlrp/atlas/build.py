@@ -27,7 +27,6 @@ from dataclasses import fields
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from conceptlrp.atlas.pages.home_page import strength_rows, write_home_page
@@ -40,8 +39,10 @@ from conceptlrp.atlas.pages.layer_pages import (
 from conceptlrp.atlas.site import Site, updated_folder
 from conceptlrp.errors import ConceptLRPError, FileFormatError
 from conceptlrp.files import write_whole
+from conceptlrp.processes import end_with_parent
 from conceptlrp.progress import OnProgress
 from conceptlrp.report import Note
+from conceptlrp.staging import staging_folder
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -152,8 +153,8 @@ def build_single_file(
         The file; a page of more than 25 MB raises `ConceptLRPError`.
     """
     store = open_store(store)
-    with TemporaryDirectory() as folder:
-        made = build_atlas(store, Path(folder) / "atlas", **options)
+    with staging_folder(Path(path)) as folder:
+        made = build_atlas(store, folder, **options)
         content = single_page(made, name=str(path))
     write_whole(path, content, overwrite=overwrite, error=FileFormatError)
     return Path(path)
@@ -194,18 +195,24 @@ def _parts(
 
     known = {each.name: getattr(site, each.name) for each in fields(site)}
     known |= {"store": str(site.store.path), "digests": {}}
-    with ProcessPoolExecutor(
-        min(workers, len(layers)), mp_context=start_context()
-    ) as pool:
+    pool = ProcessPoolExecutor(
+        min(workers, len(layers)),
+        mp_context=start_context(),
+        initializer=end_with_parent,
+    )
+    try:
         waiting = [
             pool.submit(write_layer_apart, known, layer, network) for layer in layers
         ]
-        try:
-            for each in waiting:
-                yield each.result()
-        finally:
-            # After an error the layers that have not begun are not waited for.
-            pool.shutdown(cancel_futures=True)
+        for each in waiting:
+            yield each.result()
+    except BaseException:
+        # What an error or a signal has made useless is not waited for.
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def single_page(folder: Path, *, name: str) -> bytes:

@@ -10,7 +10,6 @@ leaves whole files only and the next one knows which are its own.
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -29,8 +28,8 @@ from jinja2 import (
 from markupsafe import Markup
 
 from conceptlrp.drawing.colors import level_colors
-from conceptlrp.errors import OutputExistsError
-from conceptlrp.files import file_stem
+from conceptlrp.errors import FileFormatError, OutputExistsError
+from conceptlrp.files import file_stem, write_whole
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.result import Names, channel_names
 from conceptlrp.lrp.targets import unit_of
@@ -48,7 +47,7 @@ from conceptlrp.report.words.numbers import (
     visible,
 )
 from conceptlrp.report.words.relevance import board_words, gradient_words, relevance_of
-from conceptlrp.staging import check_place, remove_leftovers, staged_folder
+from conceptlrp.staging import move_into_place, read_marker, staging_folder
 from conceptlrp.store import Store
 
 _DIGITS = 16
@@ -131,7 +130,7 @@ class Site:
     def write_marker(self) -> None:
         """Write the marker, last: the provenance in full, and all files."""
         record = {
-            "encoding-type": "conceptlrp-atlas",
+            "encoding-type": _KIND,
             "encoding-version": "1",
             "title": self.title,
             "target": self.target,
@@ -217,6 +216,7 @@ _TEMPLATES = make_templates("conceptlrp.atlas")
 
 #: The file by which a folder is known to be an atlas; it lists the others.
 MARKER: Final = "atlas.json"
+_KIND: Final = "conceptlrp-atlas"
 _ADDRESS: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 
@@ -248,24 +248,18 @@ def updated_folder(
     The draft is removed when the body fails, and the atlas stays as it was.
     """
     place = Path(out)
-    if not place.exists() and not place.is_symlink():
-        with staged_folder(place, marker=MARKER) as folder:
-            yield Draft(folder)
-        return
-    check_place(place, MARKER, overwrite=overwrite)
-    former = _read_marker(place)
-    remove_leftovers(place)
-    folder = place.with_name(f".{place.name}.{os.getpid()}")
-    folder.mkdir()
-    try:
-        yield Draft(folder, place)
-        _apply(folder, place, former)
-    except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = str(place)
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    is_there = place.exists() or place.is_symlink()
+    if is_there and not overwrite:
+        msg = f"{place}: already exists; choose another name or ask to overwrite it"
+        raise OutputExistsError(msg)
+    former = _read_marker(place) if is_there else None
+    with staging_folder(place) as folder:
+        folder.mkdir()
+        yield Draft(folder, None if former is None else place)
+        if former is None:
+            move_into_place(folder, place)
+        else:
+            _apply(folder, place, former)
 
 
 def _holds(path: Path, content: bytes) -> bool:
@@ -277,13 +271,16 @@ def _holds(path: Path, content: bytes) -> bool:
 
 def _read_marker(place: Path) -> dict[str, Any]:
     """Read the list of files; whoever made it, it leads nowhere outside."""
-    try:
-        record = json.loads((place / MARKER).read_bytes())
-        addresses = list(record["files"])
-        if all(_ADDRESS.fullmatch(each) for each in addresses):
-            return dict(record)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
+    if not (place / MARKER).is_file():
+        msg = (
+            f"{place}: is not of the kind to be written (it has no {MARKER}) and is "
+            "not replaced; choose another name"
+        )
+        raise OutputExistsError(msg)
+    record = read_marker(place, MARKER, _KIND) or {}
+    addresses = record.get("files")
+    if isinstance(addresses, dict) and all(map(_ADDRESS.fullmatch, addresses)):
+        return record
     msg = (
         f"{place}: its {MARKER} does not list the files of the atlas, so that "
         "it cannot be brought up to date; choose another name"
@@ -303,7 +300,8 @@ def _apply(folder: Path, place: Path, former: Mapping[str, Any]) -> None:
     _check_own(place, changed, own)
     if marker.exists():
         either = {**former, "files": {**own, **files}}
-        _put(place / MARKER, json.dumps(either).encode())
+        text = json.dumps(either).encode()
+        write_whole(place / MARKER, text, overwrite=True, error=FileFormatError)
     for address in changed:
         (place / address).parent.mkdir(parents=True, exist_ok=True)
         (folder / address).replace(place / address)
@@ -321,12 +319,6 @@ def _check_own(place: Path, changed: list[str], own: Mapping[str, Any]) -> None:
                 "move it away"
             )
             raise OutputExistsError(msg)
-
-
-def _put(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.tmp")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
 
 
 def _remove(place: Path, address: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 import warnings
 from typing import Annotated, Any, NoReturn
@@ -38,6 +39,7 @@ from conceptlrp.cli.stores.query import query
 from conceptlrp.cli.stores.top import top
 from conceptlrp.cli.tables import remark
 from conceptlrp.errors import ConceptLRPError
+from conceptlrp.processes import end_in_order
 
 app = typer.Typer(
     add_completion=False,
@@ -55,6 +57,9 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # In one line, without the line of code that it comes from.
     warnings.showwarning = lambda message, *_, **__: remark(str(message))
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        # What workers, hidden folders and locks there are goes before the program.
+        signal.signal(signal.SIGTERM, end_in_order)
     try:
         given = [f" {each}" if _BOARD.match(each) else each for each in sys.argv[1:]]
         code = app(given or ["--help"], standalone_mode=False)

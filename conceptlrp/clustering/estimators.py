@@ -5,6 +5,7 @@ are alike, so whole games are drawn with replacement; each repetition is fitted 
 games drawn and labels all positions.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -146,10 +147,19 @@ def label_from_sample(
 
 
 def _fit(model: Any, sample: NDArray[np.float32]) -> NDArray[np.int64]:
-    if hasattr(model, "fit_predict"):
-        return np.asarray(model.fit_predict(sample), dtype=np.int64)
-    model.fit(sample)
-    found = model.labels_ if hasattr(model, "labels_") else model.predict(sample)
+    from sklearn.exceptions import ConvergenceWarning
+
+    # In float32 the spread of a vector that is repeated rounds to less than nothing.
+    mixture = type(model).__name__ == "GaussianMixture"
+    points = sample.astype(np.float64) if mixture else sample
+    with warnings.catch_warnings():
+        # Fewer distinct vectors than clusters: fewer clusters are reported.
+        fewer = "Number of distinct clusters"
+        warnings.filterwarnings("ignore", fewer, ConvergenceWarning)
+        if hasattr(model, "fit_predict"):
+            return np.asarray(model.fit_predict(points), dtype=np.int64)
+        model.fit(points)
+    found = model.labels_ if hasattr(model, "labels_") else model.predict(points)
     return np.asarray(found, dtype=np.int64)
 
 

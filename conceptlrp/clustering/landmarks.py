@@ -2,10 +2,11 @@
 
 Shapes use n points, m landmarks, C features and K clusters. Eigenvectors, hierarchies
 and density clusters need all pairs of points, which stops being feasible near 20,000.
-Here a seeded sample of distinct landmarks is clustered, and every point goes where
-the landmarks near it are, block by block, so that memory grows with n by labels only.
-A neighbour graph in several pieces has no unique eigenvectors, so the pieces are joined
-first; the joints are weak, weaker for far pieces, so that they are still cut first.
+Here a seeded sample of landmarks is clustered, and every point goes where the landmarks
+near it are, block by block, so that memory grows with n by labels only. A neighbour
+graph needs landmarks that differ; a vector found at many points weighs as many. One in
+several pieces has no unique eigenvectors, so the pieces are joined first; the joints
+are weak, weaker for far pieces, so that they are still cut first.
 """
 
 import warnings
@@ -22,24 +23,42 @@ from conceptlrp.errors import check_least
 
 # Below this size LAPACK is as quick as Lanczos iterations, and never stalls.
 _DENSE = 100
+# Landmarks of many copies are joined to others up to so many usual distances.
+_FAR = 3.0
+# Points whose features differ by less, as a part of the largest, are copies.
+_SAME = 1e-6
 # Distances to all landmarks are held for so many points.
 _NEAR_BLOCK = 2048
 
 
-def neighbour_affinity(landmarks: NDArray[Any], *, n_neighbors: int) -> Any:
+def neighbour_affinity(
+    landmarks: NDArray[Any], counts: NDArray[np.int64], *, n_neighbors: int
+) -> Any:
     """Join each landmark to its nearest neighbours, as a sparse matrix (m, m).
 
     It is 1 where two landmarks are neighbours of each other, 0.5 where only one is the
-    other's, 0 elsewhere and on the diagonal.
+    other's. A landmark found at more points than it has neighbours is a crowd of its
+    own: it is joined to itself, and to others only where they are at most `_FAR` times
+    as far as the last of the nearest points mostly is.
     """
-    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+    from scipy.sparse import csr_array, diags_array  # type: ignore[import-untyped]
     from sklearn.neighbors import NearestNeighbors
 
     count = min(n_neighbors, len(landmarks) - 1)
+    crowd = counts > n_neighbors
+    own = csr_array(diags_array(n_neighbors * crowd.astype(float)))
     if count == 0:
-        return csr_array((len(landmarks), len(landmarks)))
-    graph = NearestNeighbors(n_neighbors=count).fit(landmarks).kneighbors_graph()
-    return ((graph + graph.T) / 2).tocsr()
+        return own
+    length, near = NearestNeighbors(n_neighbors=count).fit(landmarks).kneighbors()
+    last = np.where(crowd, 0, length[:, -1])
+    usual = np.median(np.repeat(last, counts))
+    # The nearest crowd has all the points that are left to be neighbours.
+    first = np.cumsum(crowd[near], axis=1) - crowd[near] == 0
+    joined = np.where(crowd[:, None], length <= _FAR * usual, first)
+    rows = np.broadcast_to(np.arange(len(landmarks))[:, None], near.shape)
+    ones = np.ones(int(joined.sum()))
+    graph = csr_array((ones, (rows[joined], near[joined])), shape=own.shape)
+    return csr_array((graph + graph.T) / 2 + own)
 
 
 def bridge_components(affinity: Any, landmarks: NDArray[Any]) -> Any:
@@ -108,9 +127,10 @@ def _largest(
 
 def _median_edge(affinity: Any, landmarks: NDArray[Any]) -> float:
     left, right = affinity.nonzero()
-    if len(left) == 0:
+    joined = left != right
+    if not joined.any():
         return 1.0
-    step = landmarks[left].astype(np.float64) - landmarks[right]
+    step = landmarks[left[joined]].astype(np.float64) - landmarks[right[joined]]
     return float(np.median(np.linalg.norm(step, axis=1)))
 
 
@@ -139,14 +159,12 @@ class _Landmarks(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             self, X, dtype=[np.float64, np.float32], ensure_min_samples=2
         )
         random = check_random_state(self.random_state)
-        self.landmark_indices_ = distinct_sample(points, self.n_landmarks, random)
+        self.landmark_indices_, counts = self._drawn(points, random)
         landmarks = np.asarray(points[self.landmark_indices_])
-        labels = self._cluster(landmarks, random)
+        labels = self._cluster(landmarks, counts, random)
+        members = [labels == each for each in range(int(labels.max(initial=-1)) + 1)]
         self.cluster_centers_ = np.array(
-            [
-                landmarks[labels == cluster].mean(axis=0)
-                for cluster in range(int(labels.max(initial=-1)) + 1)
-            ],
+            [np.average(landmarks[m], axis=0, weights=counts[m]) for m in members],
             dtype=points.dtype,
         ).reshape(-1, points.shape[1])
         self.labels_ = self._assigned(points)
@@ -163,8 +181,18 @@ class _Landmarks(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             value = getattr(self, name)
             check_least(name, lowest if value is None else value, lowest)
 
+    def _drawn(
+        self, points: NDArray[Any], random: np.random.RandomState
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Draw landmarks (m,) as they come, repeated ones repeated; each counts 1."""
+        chosen = np.sort(random.permutation(len(points))[: self.n_landmarks])
+        return chosen, np.ones(len(chosen), np.int64)
+
     def _cluster(
-        self, landmarks: NDArray[Any], random: np.random.RandomState
+        self,
+        landmarks: NDArray[Any],
+        counts: NDArray[np.int64],
+        random: np.random.RandomState,
     ) -> NDArray[np.int32]:
         raise NotImplementedError
 
@@ -215,34 +243,52 @@ class LandmarkSpectral(_Landmarks):
         self.max_clusters = max_clusters
         self.random_state = random_state
 
+    def _drawn(
+        self, points: NDArray[Any], random: np.random.RandomState
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return distinct_sample(points, self.n_landmarks, random)
+
     def _cluster(
-        self, landmarks: NDArray[Any], random: np.random.RandomState
+        self,
+        landmarks: NDArray[Any],
+        counts: NDArray[np.int64],
+        random: np.random.RandomState,
     ) -> NDArray[np.int32]:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         # Several OpenMP threads add up means in the order in which they finish;
         # one thread makes the labels the same in every run.
         with threadpool_limits(limits=1, user_api="openmp"):
-            labels = _k_means(self._embedded(landmarks, random), random)
+            labels = self._cut(landmarks, counts, random)
         self.n_clusters_ = int(labels.max()) + 1
         return labels
 
-    def _embedded(
-        self, landmarks: NDArray[Any], random: np.random.RandomState
-    ) -> NDArray[np.float64]:
-        """Place landmarks by the eigenvectors of their Laplacian, (m, K)."""
-        needed = 2 if self.n_clusters is None else self.n_clusters
-        if len(landmarks) < needed:
-            msg = (
-                f"{len(landmarks)} distinct landmarks (n_samples of n_landmarks="
-                f"{self.n_landmarks}), expected at least n_clusters={needed}"
-            )
-            raise ValueError(msg)
-        affinity = neighbour_affinity(landmarks, n_neighbors=self.n_neighbors)
-        affinity = bridge_components(affinity, landmarks)
+    def _cut(
+        self,
+        landmarks: NDArray[Any],
+        counts: NDArray[np.int64],
+        random: np.random.RandomState,
+    ) -> NDArray[np.int32]:
+        """Cluster the rows of the first K eigenvectors, each scaled to length one.
+
+        A graph in more pieces than clusters is cut for nothing between any of them, so
+        pieces are then joined by their means (Ward), not by weak joints.
+        """
+        from scipy.sparse.csgraph import connected_components
+
+        affinity = neighbour_affinity(landmarks, counts, n_neighbors=self.n_neighbors)
+        pieces, piece = connected_components(affinity, directed=False)
+        joined = bridge_components(affinity, landmarks)
         count = min(self.n_clusters or self.max_clusters + 1, len(landmarks))
-        self.eigenvalues_, vectors = laplacian_eigenvectors(affinity, count, random)
-        return vectors[:, : self.n_clusters or eigengap(self.eigenvalues_)]
+        values, vectors = laplacian_eigenvectors(joined, count, random)
+        self.eigenvalues_ = values
+        if self.n_clusters and pieces > self.n_clusters:
+            return _joined_pieces(landmarks, counts, piece, self.n_clusters)
+        # Where all of them are known, the copies have the others, which are near 1.
+        if count == len(landmarks):
+            values = np.append(values, 1.0)
+        vectors = vectors[:, : self.n_clusters or min(eigengap(values), count)]
+        return _k_means(vectors, counts, random)
 
 
 class LandmarkClustering(_Landmarks):
@@ -280,9 +326,12 @@ class LandmarkClustering(_Landmarks):
         super()._check_parameters()
 
     def _cluster(
-        self, landmarks: NDArray[Any], random: np.random.RandomState
+        self,
+        landmarks: NDArray[Any],
+        counts: NDArray[np.int64],
+        random: np.random.RandomState,
     ) -> NDArray[np.int32]:
-        del random
+        del counts, random
         self._landmarks = landmarks
         self.estimator_ = clone(self.estimator)
         found = np.asarray(self.estimator_.fit_predict(landmarks))
@@ -320,13 +369,23 @@ class LandmarkClustering(_Landmarks):
 
 def distinct_sample(
     points: NDArray[Any], size: int, random: np.random.RandomState
-) -> NDArray[np.int64]:
-    """Draw at most `size` rows that differ from one another, ascending."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw points until `size` of them differ, from four times as many at most.
+
+    Returns the rows of those that differ, ascending, and how often each was drawn.
+    """
     # Equal points would be neighbours of each other only, pieces of their own.
     candidates = random.permutation(len(points))[: 4 * size]
-    first = np.unique(points[candidates], axis=0, return_index=True)[1]
-    chosen = candidates[np.sort(first)[:size]]
-    return np.sort(chosen).astype(np.int64)
+    drawn = points[candidates]
+    step = _SAME * float(np.abs(drawn).max(initial=0)) or 1.0
+    _, first, which = np.unique(
+        np.round(drawn / step), axis=0, return_index=True, return_inverse=True
+    )
+    stop = len(drawn) if len(first) <= size else np.sort(first)[size]
+    counts = np.bincount(which.ravel()[:stop], minlength=len(first))
+    rows = candidates[first]
+    order = np.argsort(np.where(first < stop, rows, len(points)))[:size]
+    return rows[order].astype(np.int64), counts[order].astype(np.int64)
 
 
 def eigengap(eigenvalues: NDArray[np.float64]) -> int:
@@ -351,10 +410,28 @@ def nearest_center(points: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.in
     return labels
 
 
-def _k_means(
-    vectors: NDArray[np.float64], random: np.random.RandomState
+def _joined_pieces(
+    landmarks: NDArray[Any],
+    counts: NDArray[np.int64],
+    piece: NDArray[Any],
+    n_clusters: int,
 ) -> NDArray[np.int32]:
-    """Cluster the rows of K eigenvectors, each row scaled to length one."""
+    """Put the pieces of a graph, given for each landmark, into fewer clusters."""
+    from scipy.cluster.hierarchy import fcluster, ward  # type: ignore[import-untyped]
+
+    total = np.zeros((int(piece.max()) + 1, landmarks.shape[1]))
+    np.add.at(total, piece, landmarks * counts[:, None])
+    tree = ward(total / np.bincount(piece, counts)[:, None])
+    found = fcluster(tree, n_clusters, criterion="maxclust")[piece]
+    return np.unique(found, return_inverse=True)[1].astype(np.int32)
+
+
+def _k_means(
+    vectors: NDArray[np.float64],
+    counts: NDArray[np.int64],
+    random: np.random.RandomState,
+) -> NDArray[np.int32]:
+    """Cluster the rows of K eigenvectors, each as many as the points it stands for."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -364,7 +441,7 @@ def _k_means(
     with warnings.catch_warnings():
         # Fewer distinct rows than clusters: fewer clusters are reported.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        labels = means.fit_predict(rows)
+        labels = means.fit_predict(rows, sample_weight=counts)
     return np.unique(labels, return_inverse=True)[1].astype(np.int32)
 
 

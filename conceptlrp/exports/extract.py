@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp import jsontext
 from conceptlrp.clustering import Clustering
 from conceptlrp.errors import (
     ConceptLRPError,
@@ -171,17 +170,15 @@ def export_folder(
     out: str | os.PathLike[str], chosen: Extract, kind: str, *, overwrite: bool
 ) -> Iterator[Path]:
     """Write a folder that appears complete or not at all, with its marker."""
-    with staged_folder(out, marker=MARKER, overwrite=overwrite) as folder:
+    about = {"format": kind, **chosen.provenance()}
+    with staged_folder(
+        out,
+        marker=MARKER,
+        kind="conceptlrp-export",
+        about=about,
+        overwrite=overwrite,
+    ) as folder:
         yield folder
-        files = (path for path in folder.rglob("*") if path.is_file())
-        about = {
-            "encoding-type": "conceptlrp-export",
-            "encoding-version": "1",
-            "format": kind,
-            **chosen.provenance(),
-            "files": sorted(each.relative_to(folder).as_posix() for each in files),
-        }
-        (folder / MARKER).write_bytes(jsontext.dumps(about, indent=True) + b"\n")
 
 
 def optional(module: str, what: str) -> Any:

@@ -97,11 +97,11 @@ _STYLE: Final = {
     "svg.hashsalt": "conceptlrp",
 }
 
-#: Formats by suffix, each with what keeps the time of writing out of the file.
+#: Formats by suffix, each with what tells ours from others and keeps the time out.
 _FORMATS: Final[dict[str, dict[str, Any]]] = {
-    ".png": {},
-    ".svg": {"Date": None},
-    ".pdf": {"CreationDate": None},
+    ".png": {"Software": "conceptlrp"},
+    ".svg": {"Creator": "conceptlrp", "Date": None},
+    ".pdf": {"Creator": "conceptlrp", "CreationDate": None},
 }
 
 

@@ -11,11 +11,11 @@ from .evidence import (
     evidence_by_channel as evidence_by_channel,
 )
 from .interchange_result import (
+    ChannelCause as ChannelCause,
     Interchange as Interchange,
     LayerInterchange as LayerInterchange,
 )
 from .result import (
-    ChannelCause as ChannelCause,
     ChannelLabels as ChannelLabels,
     LabelCriteria as LabelCriteria,
     LabelScores as LabelScores,

@@ -74,23 +74,9 @@ def follow_edits(
     studied = study_labels(columns, seed=seed)
     rows, actions = _bases(sample, comparison, boards, seed), _actions(sample)
     words = np.stack([corpus.own, corpus.opponent], axis=1)
-    first = actions[rows, 0]
-    moves = squares_of_actions(np.maximum(first, 0), size=size)
-    chosen = choose_edits(
-        corpus.own[rows],
-        corpus.opponent[rows],
-        np.where(first == VALUE, -1, moves),
-        studied,
-        tries=_TRIES,
-        most=_PAIRS,
-        size=size,
-        seed=seed,
-    )
     rules = _named_rules(scored)
     names = (*studied.names, *rules)
-    chosen = edits_of_rules(
-        chosen, list(rules.values()), len(studied.names), most=_OF_RULE, size=size
-    )
+    chosen = _choose(words[rows], actions[rows, 0], studied, rules, size, seed)
     explainers = networks.explainers[: 1 + _RANDOM]
     runs: list[tuple[Changes, dict[str, Floats]]] = []
     # Conditional maps cost most, so that they are of labels of such names alone.
@@ -104,18 +90,18 @@ def follow_edits(
     nothing = np.zeros((0, 3), np.intp), np.zeros(0, np.int8), np.zeros(0)
     near += [nothing] * len(rules)
     known = [np.flatnonzero(chosen.label == k) for k in range(len(names))]
-    layers = {}
-    for layer in explainers[0].layers:
-        changes = [run[0][layer] for run in runs]
+
+    def layer_edits(layer: str) -> LayerEdits:
         stored = _stored(networks, layer)
         seen = _Seen(stored[ACTIVATION], sample, ~comparison.held_out)
         beyond = seen.beyond(runs[0][1][layer], chosen.after)
-        layers[layer] = LayerEdits(
-            **_tables(changes, known, rows[chosen.base]),
+        return LayerEdits(
+            **_tables([run[0][layer] for run in runs], known, rows[chosen.base]),
             natural=_natural(stored, near),
             beyond=kept([_mean(beyond[r]) for r in known]),
             usual_beyond=_mean(seen.beyond(stored[ACTIVATION][rows], words[rows])),
         )
+
     manifest = networks.store.manifest
     return EditedBoards(
         target=networks.target_name,
@@ -127,10 +113,29 @@ def follow_edits(
         random_networks=len(explainers) - 1,
         seed=seed,
         size=size,
-        layers=layers,
+        layers={layer: layer_edits(layer) for layer in explainers[0].layers},
         network=str(manifest.network.get("digest", "")),
         corpus=str(manifest.corpus.get("digest", "")),
     )
+
+
+def _choose(
+    words: Words,
+    actions: NDArray[np.int64],
+    studied: Studied,
+    rules: Mapping[str, Rule],
+    size: int,
+    seed: int,
+) -> Chosen:
+    """Choose edits of boards (N, 2) for labels and for rules."""
+    moves = squares_of_actions(np.maximum(actions, 0), size=size)
+    square = np.where(actions == VALUE, -1, moves)
+    own, opponent = words.T
+    chosen = choose_edits(
+        own, opponent, square, studied, tries=_TRIES, most=_PAIRS, size=size, seed=seed
+    )
+    labels = len(studied.names)
+    return edits_of_rules(chosen, [*rules.values()], labels, most=_OF_RULE, size=size)
 
 
 def _named_rules(scored: ScoredLabels | None) -> dict[str, Rule]:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from conceptlrp.jsontext import Plain
 from conceptlrp.labelling.channel_name import INTERCHANGE, ChannelName
-from conceptlrp.labelling.interchange_result import Interchange
+from conceptlrp.labelling.interchange_result import ChannelCause, Interchange
 from conceptlrp.labelling.result import (
-    ChannelCause,
     ChannelLabels,
     LabelCriteria,
     ScoredLabels,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain
-from conceptlrp.labelling.result import ChannelCause, Pairs, check_channel
+from conceptlrp.labelling.result import Pairs, check_channel
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
@@ -24,6 +24,42 @@ LEAST: Final = 0.1
 #: What is said where every label differs in pairs of fewer games than a verdict needs.
 UNTESTED: Final = f"undecided, since every label differs in pairs of {FEW_GAMES}"
 _LEVELS: Final = (0.3, 0.4, 0.5)
+
+
+@dataclass(frozen=True)
+class ChannelCause:
+    """Whether a channel carries a label into the output, see `Interchange`.
+
+    Attributes
+    ----------
+    label : str
+        The label.
+    r, low, high : float
+        Correlation of the change of the output with the difference of the label when
+        the channel's map comes from another position, and its 95 % interval; above 0
+        where more of the label raises the output. Ends are nan where the channel
+        changes nothing or too few games tell.
+    exchanged, random : float
+        The largest size of r with labels exchanged between positions of a ply, and of a
+        channel of networks with random weights.
+    equal : float
+        Size of the change over pairs with equal labels, as part of that over others;
+        nan where it is not known.
+    games : int
+        In how many games' pairs the label differs.
+    passed : bool or None
+        Whether it does; None where too few games tell.
+    """
+
+    label: str
+    r: float
+    low: float
+    high: float
+    exchanged: float
+    random: float
+    equal: float
+    games: int
+    passed: bool | None
 
 
 @dataclass(frozen=True, eq=False)

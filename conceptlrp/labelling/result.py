@@ -125,42 +125,6 @@ class ChannelLabels:
         return self.named > 0
 
 
-@dataclass(frozen=True)
-class ChannelCause:
-    """Whether a channel carries a label into the output, see `Interchange`.
-
-    Attributes
-    ----------
-    label : str
-        The label.
-    r, low, high : float
-        Correlation of the change of the output with the difference of the label when
-        the channel's map comes from another position, and its 95 % interval; above 0
-        where more of the label raises the output. Ends are nan where the channel
-        changes nothing or too few games tell.
-    exchanged, random : float
-        The largest size of r with labels exchanged between positions of a ply, and of a
-        channel of networks with random weights.
-    equal : float
-        Size of the change over pairs with equal labels, as part of that over others;
-        nan where it is not known.
-    games : int
-        In how many games' pairs the label differs.
-    passed : bool or None
-        Whether it does; None where too few games tell.
-    """
-
-    label: str
-    r: float
-    low: float
-    high: float
-    exchanged: float
-    random: float
-    equal: float
-    games: int
-    passed: bool | None
-
-
 #: Names of the channels that have one, by layer and channel.
 Names = Mapping[tuple[str, int], str]
 
@@ -209,6 +173,8 @@ def check_channel(
 Pairs: TypeAlias = Annotated[Floats, Shape("C K", np.float32)]
 
 _ROWS: Final = 40
+#: An effect that is enough for a flag few rows have, which cannot correlate much.
+TELLS: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -220,11 +186,13 @@ class LabelCriteria:
     false_discoveries : float
         Bound on the false discovery rate over all channels, labels and measures.
     effect : float
-        Least size of the effect: 0.5 is an AUROC of 0.75.
+        Least strength, a correlation of ranks; a flag that is told with an AUROC of
+        0.9 needs none, since a rare one cannot have much.
     over_random : float
         By how much the effect must exceed the largest of the random networks.
     lead : float
-        By how much the best label must exceed others that it is not nested with.
+        By which part of its strength the best label must exceed others that it is not
+        nested with: noise makes the strength of all labels smaller by one factor.
     permutations : int
         Of the null distribution.
     confidence : float
@@ -242,9 +210,9 @@ class LabelCriteria:
     """
 
     false_discoveries: float = 0.05
-    effect: float = 0.5
+    effect: float = 0.3
     over_random: float = 0.1
-    lead: float = 0.06
+    lead: float = 0.1
     permutations: int = 200
     confidence: float = 0.95
     held_out: float = 0.5
@@ -271,6 +239,8 @@ class LabelScores(Plain):
         What each of the C channels was found to be.
     criteria : LabelCriteria
         What was asked for.
+    correlation : dict of str to ndarray of shape (C, K)
+        By measure, what labels compete by: rank correlations where they are held out.
     rules : tuple of (Rule or None)
         The rule in squares of each channel, see `Rule`; empty where none was sought.
     """
@@ -284,6 +254,7 @@ class LabelScores(Plain):
     channels: Annotated[tuple[ChannelLabels, ...], Shape("C")]
     criteria: LabelCriteria
     rules: tuple[Rule | None, ...] = ()
+    correlation: Mapping[str, Pairs] = field(default_factory=dict)
 
     @property
     def measures(self) -> tuple[str, ...]:

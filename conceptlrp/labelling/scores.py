@@ -38,9 +38,9 @@ from conceptlrp.labelling.measures import (
     Compared,
     MeasureScore,
     compare_labels,
-    name_channels,
     score_measure,
 )
+from conceptlrp.labelling.naming import name_channels
 from conceptlrp.labelling.places import (
     moved_maps,
     place_columns,
@@ -213,9 +213,10 @@ class Comparison:
             p=arrays("p"),
             q=of_all(corrected),
             random=arrays("random"),
-            channels=name_channels(scored, corrected, self.criteria),
+            channels=name_channels(scored, corrected, self.criteria, rules),
             criteria=self.criteria,
             rules=rules,
+            correlation=arrays("correlation"),
         )
 
 

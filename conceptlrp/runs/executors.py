@@ -31,6 +31,7 @@ import torch
 
 from conceptlrp.errors import RunError
 from conceptlrp.lrp.inputs import products_in
+from conceptlrp.processes import end_in_order
 from conceptlrp.progress import OnProgress
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
 from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
@@ -84,7 +85,7 @@ class Watch:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        usual = {signal.SIG_DFL, signal.default_int_handler}
+        usual = {signal.SIG_DFL, signal.default_int_handler, end_in_order}
         before = {
             number: signal.getsignal(number)
             for number in (signal.SIGINT, signal.SIGTERM)

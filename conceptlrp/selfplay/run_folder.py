@@ -16,9 +16,10 @@ import io
 import json
 import os
 import pickle
-import shutil
+import re
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +30,7 @@ from conceptlrp.errors import CheckpointError, OutputExistsError, TrainingError
 from conceptlrp.files import is_unfinished, remove_unfinished, write_whole
 from conceptlrp.networks import BoardNetwork, load_network, save_network
 from conceptlrp.selfplay.training_record import curve_svg
+from conceptlrp.staging import others_in, refuse_others
 
 STATE = "run.json"
 CHECKPOINT = "checkpoint.pt"
@@ -38,6 +40,12 @@ FORMAT = "conceptlrp-training"
 VERSION = 2
 _CHAMPION = "champion-{:04d}.safetensors"
 _GAMES = "games-{:04d}.jsonl"
+# What a run says and draws of itself, and what another can go on from.
+_WORDS = re.compile(r"run\.json|curve\.(csv|svg)")
+_GAINS = re.compile(
+    r"checkpoint\.pt|games-\d{4,}\.jsonl|champion-\d{4,}\.safetensors"
+    r"|snapshots/\d{9,}\.safetensors"
+)
 
 
 class RunFolder:
@@ -76,13 +84,12 @@ class RunFolder:
         self._begun = False
         self._state: dict[str, Any] = {}
         self._resume = resume and (self.path / STATE).is_file()
-        # What a run has made before its kill is free to take.
-        is_free = self.path.is_dir() and all(
-            is_unfinished(entry.name) for entry in self.path.iterdir()
-        )
-        is_there = self.path.exists() or self.path.is_symlink()
-        if is_there and not (self._resume or is_free):
-            self._check_replaceable(overwrite=overwrite)
+        if self.path.exists() or self.path.is_symlink():
+            # A run that was killed with nothing yet to go on from is free to take.
+            if not (self._resume or self._is_bare()):
+                self._check_replaceable(overwrite=overwrite)
+            if not self._resume:
+                refuse_others(self.path, others_in(self.path, self._own_files()))
 
     def __enter__(self) -> Self:
         return self
@@ -96,23 +103,22 @@ class RunFolder:
         if isinstance(error, KeyboardInterrupt):
             kept.append("games-*")
         if not any(file for each in kept for file in self.path.glob(each)):
-            shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(OSError):
+                self._clear()
+                (self.path / STATE).unlink(missing_ok=True)
+                self.path.rmdir()
 
     def begin(self, identity: dict[str, Any]) -> None:
         """Make the folder, or check that the run in it was begun with this identity."""
         identity = json.loads(json.dumps(identity))
-        if self._resume:
+        if self._resume and not self._is_bare():
             self._state = self._read_state()
             _check_same(self._state["identity"], identity, self.path)
             remove_unfinished(self.path)
             return
         self.path.mkdir(exist_ok=True)
         # What is left of another run must be gone before this one can be resumed.
-        for entry in self.path.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            elif entry.name != STATE:
-                entry.unlink()
+        self._clear()
         self._begun = True
         self._write_state(identity=identity, iterations=[], champion=None, record=None)
 
@@ -208,6 +214,38 @@ class RunFolder:
             if file.name not in {name, *needed}:
                 file.unlink()
 
+    def _own_files(self) -> list[str]:
+        """Return the addresses of what runs have made in the folder."""
+        found = (p.relative_to(self.path).as_posix() for p in self.path.rglob("*"))
+        names = (_WORDS, _GAINS)
+        return [
+            each
+            for each in found
+            if any(name.fullmatch(each) for name in names)
+            or is_unfinished(each.removeprefix(f"{SNAPSHOTS}/"))
+        ]
+
+    def _is_bare(self) -> bool:
+        """Tell whether runs have left nothing here but words of what was begun."""
+        own = self._own_files() if self.path.is_dir() else [CHECKPOINT]
+        if any(_GAINS.fullmatch(each) for each in own):
+            return False
+        state = self.path / STATE
+        if not state.is_file():
+            return not others_in(self.path, own)
+        try:
+            return self._read_state().get("record") is None
+        except CheckpointError:
+            return False
+
+    def _clear(self) -> None:
+        """Remove what runs have made, but for what says whose the folder is."""
+        for each in self._own_files():
+            if each != STATE:
+                (self.path / each).unlink()
+        with suppress(OSError):
+            (self.path / SNAPSHOTS).rmdir()
+
     def _write_state(self, **changed: Any) -> None:
         head = {"format": FORMAT, "version": VERSION}
         self._state = head | self._state | changed
@@ -215,7 +253,7 @@ class RunFolder:
 
     def _write(self, name: str, content: bytes | memoryview) -> None:
         place = self.path / name
-        write_whole(place, content, overwrite=True, error=CheckpointError)
+        write_whole(place, content, overwrite=True, error=CheckpointError, token=b"")
 
     def _read_state(self) -> dict[str, Any]:
         file = self.path / STATE
@@ -232,7 +270,7 @@ class RunFolder:
 
     def _check_replaceable(self, *, overwrite: bool) -> None:
         """Refuse to replace what no run has made, or a run without being told to."""
-        if not (self.path / STATE).is_file():
+        if not _is_state(self.path / STATE):
             reason = "is no training's folder and not replaced; choose another name"
         elif overwrite:
             return
@@ -240,6 +278,15 @@ class RunFolder:
             reason = "holds a training; resume it, choose another name or overwrite it"
         msg = f"{self.path}: {reason}"
         raise OutputExistsError(msg)
+
+
+def _is_state(file: Path) -> bool:
+    """Tell the state of a run, whole or damaged, from another file of its name."""
+    try:
+        with file.open("rb") as opened:
+            return FORMAT.encode() in opened.read(256)
+    except OSError:
+        return False
 
 
 def _check_same(begun: dict[str, Any], resumed: dict[str, Any], path: Path) -> None:

@@ -344,7 +344,9 @@ def strength_card(
         row = dumps(measure())
         card["rows"][name] = json.loads(row, parse_float=lambda x: round(float(x), 4))
         content = (json.dumps(card, indent=1) + "\n").encode()
-        write_whole(path, content, overwrite=True, error=FileFormatError)
+        write_whole(
+            path, content, overwrite=True, error=FileFormatError, token=b'"rows"'
+        )
         if on_progress is not None:
             on_progress("rows", number, len(rows))
     return card

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conceptlrp.errors import FileFormatError, StoreError
-from conceptlrp.files import file_digest, is_unfinished
+from conceptlrp.files import file_digest, is_unfinished, listing
 from conceptlrp.hdf5 import dataset_names, opened
 from conceptlrp.store.format.manifest import (
     FileEntry,
@@ -18,7 +18,13 @@ from conceptlrp.store.format.manifest import (
     receipt_path,
 )
 from conceptlrp.store.format.plan import Plan
-from conceptlrp.store.format.schema import LOCK, MANIFEST, SHARD, expected_shapes
+from conceptlrp.store.format.schema import (
+    LOCK,
+    MANIFEST,
+    OWN_FILE,
+    SHARD,
+    expected_shapes,
+)
 from conceptlrp.store.results.kinds import former_kind, is_leftover, remedy
 from conceptlrp.store.shards import OpenFile
 from conceptlrp.store.writing.shard_writer import block_files, fits, is_finished
@@ -93,12 +99,16 @@ def check_store(path: str | os.PathLike[str]) -> StoreCheck:
         raise StoreError(msg)
     try:
         manifest = read_manifest(folder)
+        found = _Checking(folder, manifest).run()
+        # Files that were replaced meanwhile are not missing.
+        while not found.is_good and manifest != (now := read_manifest(folder)):
+            manifest, found = now, _Checking(folder, now).run()
     except StoreError as error:
         reason = str(error).removeprefix(f"{folder / MANIFEST}: ")
         reason = reason.removeprefix(f"{folder}: ")
         lost = Problem(MANIFEST, reason, "copy it again or compute the store again")
         return StoreCheck(str(folder), 0, 0, 0, 0, (lost,))
-    return _Checking(folder, manifest).run()
+    return found
 
 
 class _Checking:
@@ -207,12 +217,12 @@ class _Checking:
     def _others(self) -> tuple[list[Problem], list[str]]:
         """Return what lies in the folder besides, and what writers left behind."""
         strays, leftovers = [], []
-        unfinished = set(self.shards) | set(block_files(self.folder))
         for entry in sorted(os.scandir(self.folder), key=lambda found: found.name):
             if entry.name in self.known:
                 continue
-            is_left = is_leftover(Path(entry.path), self.manifest)
-            if is_left or is_unfinished(entry.name) or entry.name in unfinished:
+            # A run that goes on writes its own files anew.
+            is_left = OWN_FILE.fullmatch(entry.name) or is_unfinished(entry.name)
+            if is_left or is_leftover(Path(entry.path), self.manifest):
                 leftovers.append(entry.name)
             else:
                 kind = "folder" if entry.is_dir() else "file"
@@ -279,7 +289,7 @@ def store_info(path: str | os.PathLike[str]) -> StoreInfo:
     specs = manifest.shards()
     finished = [s for s in specs if is_finished(folder, manifest, s.file)]
     parts = {*(s.file for s in specs), manifest.corpus_file, manifest.baseline_file}
-    sizes = (e.stat(follow_symlinks=False).st_size for e in os.scandir(folder))
+    sizes = (found.st_size for found in listing(folder).values())
     return StoreInfo(
         path=str(folder),
         state=manifest.state,

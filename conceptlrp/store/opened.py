@@ -5,6 +5,7 @@ on they are those of the shards that were finished when the store was opened.
 """
 
 import os
+import stat
 import warnings
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import LayerError, StoreError, TargetError, check_choice
-from conceptlrp.files import is_unfinished
+from conceptlrp.files import is_unfinished, listing
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import Baseline
 from conceptlrp.store.format.manifest import (
@@ -143,7 +144,11 @@ class OpenedStore:
 
     def current_manifest(self) -> Manifest:
         """Return the manifest as it stands now, read again where it was replaced."""
-        found = (self.path / MANIFEST).stat()
+        try:
+            found = (self.path / MANIFEST).stat()
+        except OSError:
+            # It went, or the folder did; this says so.
+            return read_manifest(self.path)
         stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
         if stamp != self._stamp:
             self._current = read_manifest(self.path)
@@ -157,9 +162,9 @@ def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpe
     What was added later may be replaced at any time, and is looked at when it is read.
     """
     sizes = {
-        entry.name: entry.stat(follow_symlinks=False).st_size
-        for entry in os.scandir(folder)
-        if entry.is_file(follow_symlinks=False) and not is_unfinished(entry.name)
+        name: found.st_size
+        for name, found in listing(folder).items()
+        if stat.S_ISREG(found.st_mode) and not is_unfinished(name)
     }
     odd = {
         name: entry.bytes

@@ -23,7 +23,8 @@ def write(out, files, **options):
     with updated_folder(out, **options) as draft:
         for address, content in files.items():
             draft.write(address, content)
-        marker = json.dumps({"files": dict.fromkeys(files, "")})
+        kind = {"encoding-type": "conceptlrp-atlas"}
+        marker = json.dumps({**kind, "files": dict.fromkeys(files, "")})
         draft.write(MARKER, marker.encode())
 
 

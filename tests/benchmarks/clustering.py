@@ -1,6 +1,12 @@
 """Clustering at scale: time and peak memory against plain k-means on all rows.
 
     python tests/benchmarks/clustering.py [--quick] [--rows N] [--json FILE]
+    python tests/benchmarks/clustering.py --truth [STORE]
+
+The second compares the methods on what is known, and on the relevance of a store: how
+well classes planted through a network with 0 to 4 distractor channels, and few vectors
+repeated thousands of times, are found again (adjusted Rand index), and how alike
+clusterings of games drawn again are.
 
 Every contestant runs in a process of its own, so that its peak memory is its own,
 and reads the same file of planted relevance: 32 ways to use the channels, channels
@@ -16,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,8 +37,17 @@ from conceptlrp.clustering import (
     cluster,
     cluster_channels,
 )
-from conceptlrp.clustering.features import position_features
+from conceptlrp.clustering.estimators import (
+    ESTIMATORS,
+    cluster_stability,
+    fit_labels,
+    make_estimator,
+)
+from conceptlrp.clustering.features import position_features, relevance_features
+from conceptlrp.othello.twins import position_keys
+from conceptlrp.store import open_store
 from tests.benchmarks.report import machine
+from tests.planted.classes import planted_classes, repeated_vectors
 
 CLUSTERS = 32
 SMALLEST = 8192
@@ -168,12 +184,75 @@ def as_table(found: list[Result]) -> Table:
     return table
 
 
+def truth_table() -> Table:
+    """Compare methods on planted classes: the mean and the least index of 5 seeds."""
+    table = Table("planted", *ESTIMATORS)
+    for name, make in _PLANTED.items():
+        found = {method: [] for method in ESTIMATORS}
+        for seed in range(5):
+            values, truth = make(seed)
+            for method in ESTIMATORS:
+                found[method].append(agreement(method, values, truth, seed))
+        cells = [f"{np.mean(each):.2f} ({min(each):.2f})" for each in found.values()]
+        table.add_row(name, *cells)
+    return table
+
+
+_PLANTED = {
+    f"{classes} classes, {d} distractors": partial(
+        lambda classes, d, seed: planted_classes(classes, distractors=d, seed=seed),
+        *(classes, d),
+    )
+    for classes in (3, 5)
+    for d in range(5)
+} | {
+    f"3 classes of {count} vectors, noise {noise}": partial(
+        lambda count, noise, seed: repeated_vectors(3, count, noise=noise, seed=seed),
+        *(count, noise),
+    )
+    for count in (3, 6, 10)
+    for noise in (0.0, 0.001, 0.03)
+}
+
+
+def agreement(method: str, values: np.ndarray, truth: np.ndarray, seed: int) -> float:
+    """Cluster relevance as `cluster` does, and compare with what was planted."""
+    from sklearn.metrics import adjusted_rand_score
+
+    model = make_estimator(method, n_clusters=int(truth.max()) + 1, seed=seed)
+    found = fit_labels(model, relevance_features(values), fit_rows=100_000, threads=1)
+    return adjusted_rand_score(truth, found)
+
+
+def stability_table(path: Path) -> Table:
+    """Compare methods by the agreement of 12 clusters of 10 resampled corpora."""
+    store = open_store(path)
+    games = position_keys(store.positions[np.arange(len(store))]).astype(np.int32)
+    table = Table("layer, target", *ESTIMATORS)
+    for target in store.targets:
+        for layer in store.layers:
+            features = position_features(store, layer, target=target)[slice(None)]
+            found = [
+                cluster_stability(
+                    make_estimator(method, n_clusters=12, seed=0),
+                    features,
+                    games,
+                    repeats=10,
+                )
+                for method in ESTIMATORS
+            ]
+            cells = [f"{each.agreement:.2f} ± {each.error:.2f}" for each in found]
+            table.add_row(f"{layer}, {target}", *cells)
+    return table
+
+
 def main() -> None:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="50,000 rows of 64")
     parser.add_argument("--rows", type=int, help="1,000,000 by default")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write it there too")
+    parser.add_argument("--truth", nargs="*", metavar="STORE", help="compare methods")
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
@@ -181,6 +260,10 @@ def main() -> None:
         truth = np.load(Path(folder) / "truth.npy")
         result = measure(name, Path(folder) / "rows", truth, int(columns))
         print(json.dumps(asdict(result)))
+        return
+    if options.truth is not None:
+        tables = truth_table(), *(stability_table(Path(each)) for each in options.truth)
+        Console(width=120).print(*tables)
         return
     rows, columns = (50_000, 64) if options.quick else (1_000_000, 256)
     rows = options.rows or rows

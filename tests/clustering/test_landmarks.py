@@ -19,6 +19,7 @@ from conceptlrp.clustering.landmarks import (
     nearest_center,
 )
 from tests.clustering.conftest import planted
+from tests.planted.classes import repeated_vectors
 
 
 def test_planted_blobs_are_found_again():
@@ -98,11 +99,51 @@ def test_more_pieces_of_the_graph_than_clusters_are_joined_by_distance():
     assert adjusted_rand_score(np.repeat([0, 1], 120), labels) == 1.0
 
 
-def test_fewer_distinct_points_than_clusters_are_refused_with_both_numbers():
-    points = np.repeat(np.eye(3), 20, axis=0)
+def test_fewer_distinct_points_than_clusters_are_a_cluster_each():
+    points = np.repeat(np.eye(3), [400, 20, 1], axis=0)
 
-    with pytest.raises(ValueError, match=r"3 distinct landmarks .*n_clusters=12"):
-        LandmarkSpectral(12).fit(points)
+    model = LandmarkSpectral(12).fit(points)
+
+    assert model.n_clusters_ == 3
+    assert sorted(np.bincount(model.labels_)) == [1, 20, 400]
+
+
+@pytest.mark.parametrize("n_clusters", [3, None])
+def test_one_vector_is_one_cluster(n_clusters):
+    model = LandmarkSpectral(n_clusters).fit(np.zeros((50, 4)))
+
+    assert model.labels_.tolist() == [0] * 50
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.03])
+@pytest.mark.parametrize("distinct", [3, 6, 10])
+def test_few_vectors_repeated_are_put_into_their_classes(distinct, noise):
+    for seed in range(3):
+        values, truth = repeated_vectors(3, distinct, noise=noise, seed=seed)
+
+        labels = LandmarkSpectral(3, random_state=seed).fit_predict(values)
+
+        assert adjusted_rand_score(truth, labels) >= 0.95
+
+
+def test_a_vector_repeated_is_a_class_beside_vectors_that_differ():
+    random = np.random.default_rng(0)
+    truth = random.choice(3, 2000, p=[0.6, 0.2, 0.2])
+    spread = 0.25 * random.normal(size=(2000, 16)) * (truth > 0)[:, None]
+    points = random.normal(size=(3, 16))[truth] + spread
+
+    for n_clusters in (3, None):
+        labels = LandmarkSpectral(n_clusters).fit_predict(points)
+        assert adjusted_rand_score(truth, labels) == 1.0
+
+
+def test_repeated_points_amid_others_are_no_cluster_of_their_own():
+    points, truth = planted(1500, 8, 3, spread=0.3, scale=False)
+    repeated = np.concatenate([points, np.repeat(points[:5], 60, axis=0)])
+
+    labels = LandmarkSpectral(3).fit_predict(repeated)
+
+    assert adjusted_rand_score(truth, labels[:1500]) >= 0.95
 
 
 @pytest.mark.parametrize(
@@ -132,9 +173,10 @@ def test_it_is_a_scikit_learn_estimator():
 def test_distinct_rows_are_drawn_once():
     points = np.repeat(np.arange(5.0)[:, None], 4, axis=0)
 
-    chosen = distinct_sample(points, 10, np.random.RandomState(0))
+    chosen, counts = distinct_sample(points, 10, np.random.RandomState(0))
 
     assert sorted(points[chosen, 0]) == [0, 1, 2, 3, 4]
+    assert counts.tolist() == [4] * 5
 
 
 def test_the_eigengap_is_never_one():

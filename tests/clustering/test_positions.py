@@ -15,6 +15,7 @@ from conceptlrp.clustering.estimators import ESTIMATORS
 from conceptlrp.clustering.positions import plane_embedding
 from conceptlrp.errors import ClusteringError
 from tests.clustering.conftest import clustered, planted
+from tests.planted.classes import planted_classes
 
 
 @pytest.mark.parametrize("estimator", ["spectral", "kmeans"])
@@ -23,6 +24,35 @@ def test_planted_strategies_are_found_again(blob_store, blobs, estimator):
 
     assert adjusted_rand_score(blobs[1], found.labels) >= 0.95
     assert found.sizes.sum() == len(blob_store)
+
+
+@pytest.mark.parametrize(
+    ("distractors", "seeds"),
+    [
+        (2, range(1)),
+        *(pytest.param(d, range(5), marks=pytest.mark.slow) for d in range(5)),
+    ],
+)
+def test_classes_planted_through_a_network_are_found_by_default(
+    make_store, distractors, seeds
+):
+    for seed in seeds:
+        values, truth = planted_classes(3, distractors=distractors, seed=seed)
+
+        found = clustered(make_store(values), "conv1", n_clusters=3, seed=seed)
+
+        assert adjusted_rand_score(truth, found.labels) >= 0.95
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_fewer_vectors_than_clusters_are_a_cluster_each(make_store, name):
+    vectors = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [0, -2, 1, 0]])
+    truth = np.random.default_rng(0).integers(0, 3, 900)
+
+    found = clustered(make_store(vectors[truth]), "conv1", estimator=name)
+
+    assert found.n_clusters == 3
+    assert adjusted_rand_score(truth, found.labels) == 1.0
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,11 @@ def test_what_stands_there_is_kept_unless_it_may_be_replaced(figure, tmp_path):
         save(figure, path)
     assert path.read_text() == "mine"
 
+    with pytest.raises(OutputExistsError, match="not a file that conceptlrp has"):
+        save(figure, path, overwrite=True)
+    assert path.read_text() == "mine"
+
+    path.write_bytes(figure_bytes(figure, ".svg") + b" of former numbers")
     save(figure, path, overwrite=True)
     assert path.read_bytes() == figure_bytes(figure, ".svg")
 

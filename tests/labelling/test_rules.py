@@ -28,13 +28,15 @@ class Played:
             labels, corpus.game, corpus.ply, QUICK, size, within=self.boards
         )
 
-    def learn(self, *networks: np.ndarray) -> list[tuple[Rule | None, ...]]:
+    def learn(
+        self, *networks: np.ndarray, trained: int = 1
+    ) -> list[tuple[Rule | None, ...]]:
         halves = (
             self.comparison.of_maps
             if networks[0].ndim == 4
             else self.comparison.of_values
         ).halves
-        return learn_rules(networks, self.boards, halves, QUICK)
+        return learn_rules(networks, self.boards, halves, QUICK, trained=trained)
 
     def maps(self, *channels: np.ndarray, noise: float = 0.1, seed: int = 0):
         """Return maps (N, C, n, n) that are 1 where channels are, and noise."""
@@ -163,3 +165,17 @@ def test_the_same_seed_gives_the_same_rules(played):
 
     # As text, in which what is not known is alike.
     assert str(played.learn(maps)) == str(played.learn(maps))
+
+
+def test_maps_of_other_boards_of_the_ply_have_no_rule_that_stands_out(played):
+    maps = played.maps(*planted(played.states).values(), noise=0.02)
+    exchanged = exchange_positions(maps, played.comparison.plies, seed=1)
+
+    own, others = played.learn(maps, exchanged, trained=2)
+
+    found = [rule for rule in others if rule]
+    assert max((abs(rule.correlation) for rule in found), default=0) < 0.1
+    assert not any(rule.stands_out(0.1) for rule in found)
+    assert own[0].stands_out(0.1)
+    # Neither is held against the other, both being of the network.
+    assert own[0].random == 0

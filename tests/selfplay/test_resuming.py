@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from conceptlrp.errors import CheckpointError, OutputExistsError, TrainingError
+from conceptlrp.files import hidden_name
 from conceptlrp.networks import BoardNetwork, OthelloNet, ResidualTower, network_digest
 from conceptlrp.networks.checkpoint import read_header
 from conceptlrp.othello import Corpus
@@ -160,7 +161,7 @@ def leave(moment: str, corpus: Corpus, path: Path) -> None:
     if moment in ("empty folder", "half a state"):
         path.mkdir()
         if moment == "half a state":
-            (path / ".run.json.0a1b2c3d.tmp").write_text("{")
+            (path / hidden_name("run.json")).write_text("{")
         return
     if moment == "between two steps":
         kill(new_network(), corpus, path)

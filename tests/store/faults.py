@@ -198,10 +198,10 @@ def assert_none_is_torn(folder: Path, allowed: dict[str, set[bytes]]) -> None:
 
 
 @contextmanager
-def another_boot() -> Iterator[None]:
-    """Let the machine start again, so that whoever had a lock is gone."""
+def another_process() -> Iterator[None]:
+    """Let this process have begun later, so that the one before it is gone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("conceptlrp.store.format.lock._boot", lambda: "another boot")
+        patch.setattr("conceptlrp.processes._start", lambda _: "later")
         yield
 
 

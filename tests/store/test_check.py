@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import StoreError
+from conceptlrp.files import hidden_name
 from conceptlrp.othello import Corpus
 from conceptlrp.store import check_store
 from conceptlrp.store.format.schema import INDEX, MANIFEST
@@ -99,13 +100,16 @@ def test_damage_is_named_with_its_remedy(
 def test_files_of_others_are_named_and_leftovers_are_harmless(copy: Path) -> None:
     (copy / "notes.txt").write_text("mine")
     (copy / "maps").mkdir()
-    (copy / ".shard-00000.h5.1a2b3c4d.tmp").write_bytes(b"half a sh")
+    (copy / ".draft.1a2b3c4d.tmp").write_text("mine too")
+    left = hidden_name("shard-00000.h5")
+    (copy / left).write_bytes(b"half a sh")
 
     found = check_store(copy)
 
-    assert [problem.file for problem in found.problems] == ["maps", "notes.txt"]
-    assert found.problems[0].found == "is an unknown folder"
-    assert found.leftovers == (".shard-00000.h5.1a2b3c4d.tmp",)
+    mine = [".draft.1a2b3c4d.tmp", "maps", "notes.txt"]
+    assert [problem.file for problem in found.problems] == mine
+    assert found.problems[1].found == "is an unknown folder"
+    assert found.leftovers == (left,)
 
 
 def test_a_running_store_is_checked_by_its_receipts(

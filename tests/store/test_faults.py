@@ -13,7 +13,7 @@ from tests.store.faults import (
     Killed,
     SmallRun,
     System,
-    another_boot,
+    another_process,
     assert_none_is_torn,
     contents,
     failures,
@@ -63,7 +63,7 @@ def test_a_run_killed_at_any_call_leaves_whole_files_and_goes_on(
         except Killed:
             kills += 1
         assert_none_is_torn(path, allowed)
-        with another_boot():
+        with another_process():
             run.go_on(path)
         assert contents(path) == expected
 
@@ -95,7 +95,7 @@ def test_appending_killed_at_any_call_leaves_whole_files_and_goes_on(
         except Killed:
             pass
         assert_none_is_torn(path, allowed)
-        with another_boot():
+        with another_process():
             longer.go_on(path)
         assert contents(path) == expected
 
@@ -121,7 +121,7 @@ def test_an_error_of_any_call_names_its_path_and_the_run_goes_on(
             assert str(path) in message
             assert os.strerror(code).lower() in message
         assert_none_is_torn(path, allowed)
-        with another_boot():
+        with another_process():
             RUN.go_on(path)
         assert contents(path) == expected
 

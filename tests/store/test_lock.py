@@ -1,5 +1,6 @@
 """One run at a time fills a store, and a run that has died keeps nobody out."""
 
+import errno
 import json
 import os
 import signal
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from conceptlrp import processes
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
+from conceptlrp.processes import is_gone, this_process
+from conceptlrp.store import check_store, open_store, store_info
 from conceptlrp.store.format.lock import lock_holder, run_lock
 from conceptlrp.store.writing.writer import create_run
 from tests.store.conftest import planted_plan
@@ -110,7 +114,8 @@ def test_the_lock_says_what_it_is(path: Path) -> None:
         names = [*json.loads((path / "lock").read_text())]
 
     assert names[:2] == ["encoding-type", "encoding-version"]
-    assert set(names[2:]) == {"host", "boot", "pid", "start"}
+    expected = {"host", "machine", "boot", "namespace", "pid", "start"}
+    assert set(names[2:]) == expected
 
 
 def test_a_run_after_the_other_gets_the_lock(path: Path, corpus: Corpus) -> None:
@@ -161,23 +166,87 @@ def test_a_killed_process_that_nobody_waits_for_is_gone(path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
-@pytest.mark.parametrize("changes", [{"boot": "an earlier one"}, {"start": "7"}])
-def test_a_number_that_another_process_has_now_is_seen_through(
-    changes: dict[str, str], path: Path
-) -> None:
+def test_a_number_that_another_process_has_now_is_seen_through(path: Path) -> None:
     with run_lock(path):
-        edit_lock(path, **changes)
+        edit_lock(path, start="7")
 
         with run_lock(path):
             pass
 
 
-def test_the_lock_of_another_machine_is_never_removed(path: Path) -> None:
-    with run_lock(path):
-        edit_lock(path, host="elsewhere", pid=1)
+#: What tells the lock of this process from one that nobody here can judge.
+ELSEWHERE = {
+    "another machine": {"host": "elsewhere", "machine": "1", "boot": "1"},
+    "a container of this host's name": {"namespace": "pid:[1]"},
+    "a machine of this host's name": {"machine": "1", "boot": "1"},
+    "a container before the machine started": {"namespace": "pid:[1]", "boot": "1"},
+    "an earlier form": {"namespace": None},
+}
 
-        with pytest.raises(StoreError, match="process 1 on elsewhere"), run_lock(path):
+
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_a_lock_that_cannot_be_judged_here_is_never_removed(
+    place: str, path: Path
+) -> None:
+    with run_lock(path):
+        edit_lock(path, pid=999_999, **ELSEWHERE[place])
+        text = (path / "lock").read_text()
+
+        message = "process 999999 on .*; wait for it, or remove .*lock when"
+        with pytest.raises(StoreError, match=message), run_lock(path):
             pass
+
+        assert (path / "lock").read_text() == text
+
+
+@pytest.mark.parametrize("machine", ["a", ""])
+def test_a_lock_from_before_this_machine_started_is_a_dead_one(
+    machine: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = {**this_process(), "machine": machine, "namespace": "pid:[4026531836]"}
+    monkeypatch.setattr(processes, "this_process", lambda: here)
+
+    assert is_gone({**here, "boot": "earlier"}) is (True if machine else None)
+
+
+def test_a_store_needs_no_links(
+    path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def link(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EPERM, "operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    with run_lock(path):
+        with pytest.raises(StoreError, match="another run"), run_lock(path):
+            pass
+        create_run(path, planted_plan(corpus), corpus)
+
+    assert sorted(p.name for p in path.iterdir()) == ["corpus-0.h5", "manifest.json"]
+
+
+def test_a_store_opens_while_a_lock_and_other_files_come_and_go(
+    path: Path, corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with run_lock(path):
+        create_run(path, planted_plan(corpus), corpus)
+    (path / "notes.txt").touch()
+    scan = os.scandir
+
+    def vanishing(folder: Any) -> Any:
+        entries = list(scan(folder))
+        for name in ("lock", "notes.txt"):
+            (path / name).unlink(missing_ok=True)
+        return iter(entries)
+
+    for look in (open_store, store_info):
+        (path / "notes.txt").touch()
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "scandir", vanishing)
+            look(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", vanishing)
+        (path / "notes.txt").touch()
+        assert check_store(path).is_good is False
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff"])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.files import hidden_name
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.format.manifest import ShardSpec
@@ -69,7 +70,7 @@ def test_a_run_that_is_resumed_gives_the_same_bytes(
 ) -> None:
     fill(started, arrays, shards_of(started)[1:2])
     # What a killed writer leaves, in the midst of its work.
-    (started / ".shard-00002.h5.1a2b3c4d.tmp").write_bytes(b"half a sh")
+    (started / hidden_name("shard-00002.h5")).write_bytes(b"half a sh")
     (started / "shard-00000.h5").write_bytes(b"a shard without receipt")
 
     resume_run(started, planted_plan(corpus), corpus)
@@ -332,18 +333,48 @@ def test_writing_where_something_stands_leaves_it_untouched(
     assert contents(tmp_path) == before
 
 
-def test_overwrite_removes_all_of_the_former_store(
+def test_overwrite_removes_all_of_the_former_store_and_nothing_else(
     write_store: MakeStore, tmp_path: Path
 ) -> None:
     store = write_store(tmp_path / "run.crp", shard_size=10)
-    (store.path / "clustering-played-conv1-01234567.h5").write_text(
-        "of the former numbers"
-    )
+    mine = {
+        "notes.yaml": "mine",
+        ".git/config": "mine",
+        "atlas/index.html": "made into the store's folder",
+        "evaluation.json": "mine, with the name of a former result",
+        ".draft.tmp": "mine",
+        ".draft.1a2b3c4d.tmp": "mine",
+        "clustering-played-conv1-01234567.h5": "its hash is another",
+    }
+    for name, text in mine.items():
+        (store.path / name).parent.mkdir(exist_ok=True)
+        (store.path / name).write_text(text)
+    left = store.path / f"ablation-played-{sha256(b'of a kill').hexdigest()[:8]}.h5"
+    left.write_bytes(b"of a kill")
+    finish_run(store.path)
 
     new = write_store(store.path, shard_size=60, overwrite=True)
 
     assert len(new.manifest.shards()) == 2
-    assert set(contents(new.path)) == {"manifest.json", *new.manifest.files}
+    assert {n: (new.path / n).read_text() for n in mine} == mine
+    others = {name.partition("/")[0] for name in mine}
+    names = {path.name for path in new.path.iterdir()}
+    assert names == {"manifest.json", *new.manifest.files, *others}
+
+
+@pytest.mark.parametrize("text", ['{"name": "a web page"}', "", "{"])
+def test_a_folder_with_a_manifest_of_something_else_is_no_store(
+    text: str, write_store: MakeStore, tmp_path: Path
+) -> None:
+    folder = tmp_path / "page"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(text)
+
+    with pytest.raises(OutputExistsError, match="is no store and not replaced"):
+        write_store(folder, overwrite=True)
+
+    assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+    assert (folder / "manifest.json").read_text() == text
 
 
 def test_missing_folders_above_a_store_are_made(

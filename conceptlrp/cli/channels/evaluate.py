@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from conceptlrp.evaluation import CompositeEvaluation
     from conceptlrp.store import Store
 
+#: The file by which a folder is known to hold an evaluation.
+_MARKER, _KIND = "files.json", "conceptlrp-evaluation"
+
 
 def evaluate(
     store: opt.StorePath,
@@ -37,10 +40,12 @@ def evaluate(
 ) -> None:
     """Judge composites on the network of a store."""
     from conceptlrp.evaluation import CompositeEvaluation, evaluate as evaluate_store
+    from conceptlrp.staging import check_folder, staged_folder
     from conceptlrp.store import open_store
 
     if out is not None:
         opt.check_place(out, overwrite=overwrite)
+        check_folder(out, _MARKER, _KIND, overwrite=overwrite)
     for name in composite or ():
         for part in split_pair(name):
             opt.check_choice("--composite", part, COMPOSITES)
@@ -59,7 +64,10 @@ def evaluate(
             on_progress=report,
         )
     if out is not None:
-        _write(found, opened, out)
+        with staged_folder(
+            out, marker=_MARKER, kind=_KIND, overwrite=overwrite
+        ) as folder:
+            _write(found, opened, folder)
     if as_json:
         print_json(found.to_dict())
         return
@@ -74,7 +82,6 @@ def _write(found: "CompositeEvaluation", store: "Store", folder: Path) -> None:
     """Write an evaluation as JSON, its tables as CSV, and its figures."""
     from conceptlrp import jsontext
 
-    folder.mkdir(exist_ok=True)
     text = jsontext.dumps(found.to_dict(), indent=True)
     (folder / "evaluation.json").write_bytes(text + b"\n")
     for name, table in found.tables().items():
@@ -85,7 +92,7 @@ def _write(found: "CompositeEvaluation", store: "Store", folder: Path) -> None:
         remark(f"without figures: {error}")
         return
     place = folder / "figures"
-    place.mkdir(exist_ok=True)
+    place.mkdir()
     own = str(store.manifest.composite.get("name"))
     drawn = own if own in found.composites else found.recommendation.first
     for name, each in (

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 #: The file by which a folder is known to hold reports.
 _MARKER = "reports.json"
-_HEADER = {"encoding-type": "conceptlrp-reports", "encoding-version": "1"}
 
 
 def report(
@@ -108,14 +107,19 @@ def _show(found: "Iterator[ChannelReport]", *, as_json: bool, every: bool) -> No
 def _write(
     found: "Iterator[ChannelReport]", out: Path, *, total: int, overwrite: bool
 ) -> None:
-    from conceptlrp import jsontext
     from conceptlrp.files import file_stem
     from conceptlrp.staging import staged_folder
 
     names: list[dict[str, Any]] = []
     with (
         progress_bars() as progress,
-        staged_folder(out, marker=_MARKER, overwrite=overwrite) as folder,
+        staged_folder(
+            out,
+            marker=_MARKER,
+            kind="conceptlrp-reports",
+            about={"reports": names},
+            overwrite=overwrite,
+        ) as folder,
     ):
         for each in found:
             file = f"{file_stem(each.layer)}/c{each.channel:04d}"
@@ -127,8 +131,6 @@ def _write(
             entry = {"layer": each.layer, "channel": each.channel, "name": each.name}
             names.append({**entry, "file": file})
             progress("reports", len(names), total)
-        index = jsontext.dumps({**_HEADER, "reports": names}, indent=True)
-        (folder / _MARKER).write_bytes(index + b"\n")
 
 
 def _json(found: "ChannelReport") -> bytes:

@@ -17,6 +17,7 @@ from conceptlrp.labelling import (
 )
 from conceptlrp.labelling.channel_name import FEATURE_MAP, RULE, ChannelName
 from conceptlrp.labelling.interchange_result import LEAST
+from conceptlrp.labelling.result import TELLS
 from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
     compact,
@@ -244,12 +245,16 @@ def why_it_failed(
     q: float | None,
     random: float | None,
     criteria: LabelCriteria,
+    strength: float,
 ) -> str:
     """Return the first criterion that a label does not fulfil."""
-    least = max(criteria.effect, (random or 0.0) + criteria.over_random)
+    least = (random or 0.0) + criteria.over_random
     confirmed = None if held_out is None else held_out * np.sign(size)
-    if abs(size) < criteria.effect:
-        return f"its effect {signed_amount(size)} is below {compact(criteria.effect)}"
+    if strength < criteria.effect and abs(size) < TELLS:
+        return (
+            f"its rank correlation {compact(strength)} is below "
+            f"{compact(criteria.effect)}"
+        )
     if abs(size) < least:
         return f"networks with random weights also reach {compact(random or 0.0)}"
     if q is None or not q <= criteria.false_discoveries:
@@ -258,7 +263,10 @@ def why_it_failed(
     if confirmed is None or confirmed < least:
         value = "nothing" if held_out is None else signed_amount(held_out)
         return f"held-out games show {value} of its {signed_amount(size)}"
-    return "the interval of its effect reaches that of networks with random weights"
+    return (
+        "the interval of its effect reaches that of networks with random weights, or "
+        "what these show too explains it"
+    )
 
 
 def label_lines(report: "ChannelReport") -> Iterator[str]:

@@ -1,21 +1,21 @@
 """One run at a time: a file in the folder of a store that says who fills it.
 
-The file names host, boot and process. It takes its name by a link, which only
-one process can make. A process that is gone leaves it behind; the next one on
-the same host sees that and takes its place.
+The file names machine, boot, namespace and process. It takes its name by a link, which
+only one process can make, or is made under its name where the file system has no
+links. A process that is gone leaves it behind; the next one that can tell so takes its
+place. Where nobody can tell, as in another container, it is left to the user.
 """
 
 import json
 import os
-import secrets
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.files import is_unfinished
+from conceptlrp.files import hidden_name, is_unfinished, write_new
+from conceptlrp.processes import is_gone, named, this_process
 from conceptlrp.store.format.manifest import is_store
 from conceptlrp.store.format.schema import FIRST_BASELINE, LOCK
 
@@ -23,8 +23,6 @@ try:
     import fcntl
 except ImportError:  # pragma: no cover
     fcntl = None  # type: ignore[assignment]
-
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @contextmanager
@@ -83,14 +81,15 @@ def _enter(folder: Path) -> None:
 
 def _acquire(folder: Path) -> None:
     """Make the lock file, in the place of one whose holder is gone."""
-    # Only processes of this host remove its dead locks; one at a time, so that none
+    # Only processes of this boot remove its dead locks; one at a time, so that none
     # removes the lock of the one that was faster.
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         if fcntl is not None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
         holder = lock_holder(folder)
-        if holder is not None and _is_gone(holder):
+        if holder is not None and is_gone(holder):
             (folder / LOCK).unlink()
         _link(folder)
     finally:
@@ -98,71 +97,35 @@ def _acquire(folder: Path) -> None:
 
 
 def _link(folder: Path) -> None:
-    unfinished = folder / f".{LOCK}.{secrets.token_hex(4)}.tmp"
-    unfinished.write_text(json.dumps(_this_process()), encoding="utf-8")
+    header = {"encoding-type": "conceptlrp-lock", "encoding-version": "2"}
+    text = json.dumps({**header, **this_process()}).encode()
+    unfinished = folder / hidden_name(LOCK)
     try:
-        (folder / LOCK).hardlink_to(unfinished)
+        _create(unfinished, text)
+        try:
+            (folder / LOCK).hardlink_to(unfinished)
+        except (FileExistsError, FileNotFoundError):
+            raise
+        except OSError:
+            # Not every file system has links.
+            _create(folder / LOCK, text)
     except FileExistsError:
         holder = lock_holder(folder) or {}
         msg = (
-            f"{folder}: another run fills it (process {holder.get('pid')} on "
-            f"{holder.get('host')}); wait for it, or remove {folder / LOCK} when "
-            "that run is gone"
+            f"{folder}: another run fills it ({named(holder)}); wait for it, or "
+            f"remove {folder / LOCK} when that run is gone"
         )
         raise StoreError(msg) from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
-def _this_process() -> dict[str, Any]:
-    pid = os.getpid()
-    return {
-        "encoding-type": "conceptlrp-lock",
-        "encoding-version": "1",
-        "host": socket.gethostname(),
-        "boot": _boot(),
-        "pid": pid,
-        "start": _start(pid),
-    }
-
-
-def _is_gone(holder: dict[str, Any]) -> bool:
-    """Tell whether the process that has a lock cannot be running any more."""
-    if holder.get("host") != socket.gethostname():
-        return False
-    pid = holder.get("pid")
-    if holder.get("boot") != _boot() or not isinstance(pid, int):
-        return True
-    return not _is_running(pid) or holder.get("start") != _start(pid)
-
-
-def _is_running(pid: int) -> bool:
+def _create(path: Path, text: bytes) -> None:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    # A process that was killed keeps its number until its parent has noticed.
-    return _stat(pid)[:1] not in (["Z"], ["X"])
-
-
-def _boot() -> str:
-    """Return what names this boot of the machine, nothing where that is unknown."""
-    return _BOOT.read_text().strip() if _BOOT.is_file() else ""
-
-
-def _start(pid: int) -> str:
-    """Return when a process began, so that a number used again is not mistaken."""
-    stat = _stat(pid)
-    return stat[19] if len(stat) > 19 else ""
-
-
-def _stat(pid: int) -> list[str]:
-    """Return what Linux tells of a process from its state on, else nothing."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        write_new(path, text)
+    except FileExistsError:
+        raise
     except OSError:
-        return []
-    # Before the state comes the name in parentheses, which may hold anything.
-    return stat.rpartition(")")[2].split()
+        path.unlink(missing_ok=True)
+        raise

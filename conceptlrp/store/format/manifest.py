@@ -24,6 +24,7 @@ _CORPUS = re.compile(r"corpus-\d{1,9}\.h5")
 _BASELINE = re.compile(r"baseline-\d{1,9}\.h5")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS = 1 << 32
+_BEGINNING = 256
 _MOST_SHARDS = 1 << 18
 
 
@@ -205,13 +206,18 @@ def entry_of(content: bytes | memoryview) -> FileEntry:
 
 def write_file(folder: Path, file: str, content: bytes | memoryview) -> FileEntry:
     """Write a file of a store, and return its entry of the manifest."""
-    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    path = folder / file
+    write_whole(path, content, overwrite=True, error=StoreError, token=b"")
     return entry_of(content)
 
 
 def is_store(folder: Path) -> bool:
-    """Tell whether a folder has a manifest."""
-    return (folder / schema.MANIFEST).is_file()
+    """Tell whether a folder has a manifest of a store, whole or damaged."""
+    try:
+        with (folder / schema.MANIFEST).open("rb") as file:
+            return schema.ENCODING_TYPE.encode() in file.read(_BEGINNING)
+    except OSError:
+        return False
 
 
 def read_manifest(folder: Path) -> Manifest:

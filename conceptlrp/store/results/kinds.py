@@ -104,7 +104,7 @@ _TABLE: Final = (
         "labels",
         "conceptlrp.labelling:ScoredLabels",
         ("target",),
-        version=3,
+        version=4,
         verb="label",
         former=r"label-scores-.+\.h5",
     ),
@@ -239,10 +239,11 @@ def is_leftover(path: Path, manifest: Manifest) -> bool:
         return False
     if (whole := unfinished_name(path.name)) is not None:
         return whole in (LOCK, MANIFEST) or _NAME.fullmatch(whole) is not None
-    if former_kind(path.name) or path.name == FORMER_COLUMNS:
-        return True
     named = _NAME.fullmatch(path.name)
-    return named is not None and file_digest(path).startswith(named[1])
+    try:
+        return named is not None and file_digest(path).startswith(named[1])
+    except FileNotFoundError:
+        return False
 
 
 def is_added(name: str, entry: FileEntry) -> bool:

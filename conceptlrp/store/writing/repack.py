@@ -1,8 +1,6 @@
 """Pack a store's arrays another way, for readers that lack a codec."""
 
 import os
-import secrets
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -11,7 +9,7 @@ from pathlib import Path
 import h5py
 
 from conceptlrp.errors import OutputExistsError, StoreError, check_choice
-from conceptlrp.files import clear_write_errors, sync_folder
+from conceptlrp.files import clear_write_errors
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
     add_dataset,
@@ -21,6 +19,7 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
+from conceptlrp.staging import move_into_place, staging_folder
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
     Manifest,
@@ -71,14 +70,9 @@ def repack_store(
     if not manifest.is_complete:
         msg = f"{folder}: the run is not complete; resume it before it is repacked"
         raise StoreError(msg)
-    staging = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with clear_write_errors(place, StoreError):
-            _fill(folder, staging, replace(manifest, codec=codec), on_file)
-            staging.rename(place)
-            sync_folder(place.absolute().parent)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with clear_write_errors(place, StoreError), staging_folder(place) as staging:
+        _fill(folder, staging, replace(manifest, codec=codec), on_file)
+        move_into_place(staging, place)
     return place
 
 
@@ -88,7 +82,7 @@ def _fill(
     manifest: Manifest,
     on_file: Callable[[int, int], None] | None,
 ) -> None:
-    staging.mkdir(parents=True)
+    staging.mkdir()
     names = [name for name in manifest.files if name != schema.INDEX]
     columns, files = columns_file(manifest), {}
     for done, name in enumerate(names, start=1):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.files import clear_write_errors, write_whole
+from conceptlrp.files import clear_write_errors
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
     Manifest,
@@ -24,6 +24,7 @@ from conceptlrp.store.format.manifest import (
     read_manifest,
     read_receipt,
     receipt_path,
+    write_file,
     write_receipt,
 )
 
@@ -133,7 +134,7 @@ def _write(
             receipt_path(folder, file).unlink(missing_ok=True)
     if (folder / file).is_dir() and not (folder / file).is_symlink():
         _remove_folder(folder / file)
-    write_whole(folder / file, content, overwrite=True, error=StoreError)
+    write_file(folder, file, content)
     write_receipt(folder, receipt)
     return receipt
 

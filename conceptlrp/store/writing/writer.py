@@ -5,7 +5,7 @@ the folder holds whole files, and calling them again goes on from there.
 """
 
 import os
-import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,12 +261,24 @@ def _write_baseline(
 
 
 def _make_empty(folder: Path) -> None:
-    """Make the folder, or remove what it holds, the manifest last."""
+    """Make the folder, or remove what a store has in it, the manifest last."""
     with clear_write_errors(folder, StoreError):
         folder.mkdir(parents=True, exist_ok=True)
+        files = _own_files(folder)
         for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name not in (schema.LOCK, schema.MANIFEST):
-                path.unlink()
+            if path.name in files and (path.is_symlink() or not path.is_dir()):
+                path.unlink(missing_ok=True)
+        remove_unfinished(folder)
         (folder / schema.MANIFEST).unlink(missing_ok=True)
+
+
+def _own_files(folder: Path) -> set[str]:
+    """Name what a run or its results have made in a folder, but for its manifest."""
+    listed: set[str] = set()
+    # Of a damaged manifest only the names that a run gives are known.
+    with suppress(StoreError):
+        manifest = read_manifest(folder)
+        listed = set(manifest.files)
+        listed |= {p.name for p in folder.iterdir() if is_leftover(p, manifest)}
+    own = {p.name for p in folder.iterdir() if schema.OWN_FILE.fullmatch(p.name)}
+    return (own | listed) - {schema.LOCK, schema.MANIFEST}

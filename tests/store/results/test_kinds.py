@@ -9,7 +9,7 @@ import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.store import Store, check_store, open_store
-from tests.store.faults import CALLS, Killed, System, another_boot, failures
+from tests.store.faults import CALLS, Killed, System, another_process, failures
 from tests.store.results.samples import SAMPLES, assert_same
 from tests.store.results.test_results import get
 
@@ -45,7 +45,7 @@ def test_whatever_moment_a_save_fails_at_the_old_or_the_new_result_is_there(
     found = []
 
     for system in failures(moment, code=errno.ENOSPC, only=only):
-        with another_boot():
+        with another_process():
             store.results.save(old, overwrite=True)
         is_failed = _save(store, new, system)
         reader = open_store(store.path)
@@ -64,7 +64,7 @@ def test_whatever_moment_a_save_fails_at_the_old_or_the_new_result_is_there(
     assert len(found) > (1 if moment == "within" else 10)
     assert found == sorted(found)
     assert moment == "within" or set(found) == {False, True}
-    with another_boot():
+    with another_process():
         store.results.save(new, overwrite=True)
     assert check_store(store.path).leftovers == ()
     assert not list(store.path.glob(".*"))
@@ -79,7 +79,7 @@ def test_whatever_moment_adding_columns_fails_at_all_columns_are_there(
     only = ("write",) if moment == "within" else CALLS
 
     for number, system in enumerate(failures(moment, only=only)):
-        with another_boot():
+        with another_process():
             store.columns.add({"a": np.full(n, number)}, overwrite=True)
         try:
             with system.running():

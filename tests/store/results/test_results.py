@@ -17,7 +17,7 @@ from conceptlrp.ablation import Ablation
 from conceptlrp.clustering import Clustering
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.errors import LayerError, OutputExistsError, StoreError
-from conceptlrp.files import file_stem
+from conceptlrp.files import file_stem, hidden_name
 from conceptlrp.labelling import ScoredLabels
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, check_store, open_store, repack_store
@@ -274,7 +274,7 @@ def test_strays_of_a_killed_save_go_and_nothing_else(store: Store) -> None:
     stray.write_bytes(content)
     mine = store.path / "ablation-played-12345678.h5"
     mine.write_bytes(b"of somebody else")
-    hidden = store.path / f".{path.name}.0123abcd.tmp"
+    hidden = store.path / hidden_name(path.name)
     hidden.write_bytes(content[:100])
 
     found = check_store(store.path)
