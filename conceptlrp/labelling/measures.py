@@ -19,6 +19,7 @@ from conceptlrp.labelling.columns import (
 from conceptlrp.labelling.result import (
     LabelCriteria,
 )
+from conceptlrp.labelling.strongest import turning_round
 from conceptlrp.labels import Labels
 from conceptlrp.labels.moves import kind_of
 from conceptlrp.statistics.ranks import (
@@ -92,7 +93,8 @@ class MeasureScore:
     ``effect``, ``held_out`` and ``p`` (C, K) are nan for what cannot be tested;
     ``correlation`` (C, K) is that of ranks where they are held out, flags being 0 and
     1, ``mixed`` (C, K) the same among squares whatever their contents; ``random`` (K,)
-    is the largest size of an effect in networks with random weights.
+    is the largest size of an effect in networks with random weights. Effects that were
+    turned round, held-out ones by ``turning`` (C, K), stand for their correlation.
     """
 
     table: NDArray[Any]
@@ -103,6 +105,7 @@ class MeasureScore:
     correlation: Floats
     mixed: Floats | None
     random: Floats
+    turning: Floats | None = None
 
     @property
     def confirming(self) -> Half:
@@ -157,26 +160,38 @@ def score_measure(
     *,
     scored: int = 1,
     trained: int = 1,
+    turned: bool = False,
 ) -> list[MeasureScore]:
     """Score one measure of networks, each held against the others.
 
-    The first ones, of the `trained` network, none is held against.
+    The first ones, of the `trained` network, none is held against. Effects of flags
+    may be turned round, see `conceptlrp.labelling.strongest`.
     """
     halves, good = compared.halves, compared.good
     ranks: list[NDArray[np.float32]] = []
-    found, correlation, mixed, sizes = [], [], [], []
+    found, correlation, mixed, sizes, raw, turnings = [], [], [], [], [], []
     for place, table in enumerate(tables):
         finding, confirming = (half.ranks(table) for half in halves)
         both = [
             effects(finding, halves[0].matrix),
             effects(confirming, halves[1].matrix),
         ]
+        plain, turning = both[0], None
+        if turned:
+            turning = turning_round(confirming, halves[1].matrix)
+            both[0] = both[0] * turning_round(finding, halves[0].matrix)
+            # What the strongest boards lack, nearly all boards do.
+            both = [np.maximum(each, 0) for each in (both[0], both[1] * turning)]
         # What a random network reaches in either half is no finding in another.
         sizes.append(compared.sizes(np.concatenate(both)))
         if place < scored:
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
-            correlation.append(effects(confirming, compared.numbers))
+            raw.append(plain)
+            turnings.append(turning)
+            correlation.append(
+                both[1] if turned else effects(confirming, compared.numbers)
+            )
             mixed.append(_mixed(table, compared))
     nulls = null_moments(
         ranks, halves[0].matrix.take(good), halves[0].columns.games, compared.exchanges
@@ -187,10 +202,11 @@ def score_measure(
             compared=compared,
             effect=found[i][0],
             held_out=found[i][1],
-            p=_p(found[i][0], null, good),
+            p=_p(raw[i], null, good),
             correlation=correlation[i],
             mixed=mixed[i],
             random=np.where(good, _others(sizes, i, trained), np.nan),
+            turning=turnings[i],
         )
         for i, null in enumerate(nulls)
     ]

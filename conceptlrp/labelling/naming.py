@@ -68,9 +68,6 @@ def name_channels(
     tables = {measure: score.table for measure, score in scored.items()}
     constant, originals = constant_channels(tables), original_channels(tables)
     measured = [_Measured(m, score, q[m], asked) for m, score in scored.items()]
-    # A random filter has a rule of its own: no other one may do as well as a name.
-    reached = [rule.random_correlation for rule in rules if rule is not None]
-    beyond = max(_RULED, max(reached, default=0.0) + asked.over_random)
     named = []
     for channel, original in enumerate(originals):
         if constant[channel]:
@@ -78,8 +75,6 @@ def name_channels(
             named.append(ChannelLabels(channel, note=note))
             continue
         rule = rules[channel] if rules else None
-        if rule is not None and not abs(rule.correlation) >= beyond:
-            rule = None
         found = _decided(channel, measured, rule, asked)
         if original != channel:
             note = f"it is a copy of channel {original}"
@@ -187,12 +182,12 @@ def _told(
     rule: Rule | None, asked: LabelCriteria, best: NamedLabel | None
 ) -> NamedLabel | None:
     """Return a rule as a label if it says more than all labels and random networks."""
-    if rule is None:
+    if rule is None or not rule.stands_out(asked.over_random):
         return None
-    size = abs(rule.correlation)
-    if best is not None and size < best.strength * (1 + asked.lead):
+    led = 0.0 if best is None else best.strength * (1 + asked.lead)
+    if not abs(rule.correlation) >= max(led, _RULED):
         return None
-    nan, effect = float("nan"), rule.sign * size
+    nan, effect = float("nan"), rule.correlation
     return NamedLabel(
         label=rule.sentence,
         measure=RULE,
@@ -200,8 +195,8 @@ def _told(
         held_out=effect,
         correlation=effect,
         auroc=None,
-        low=nan,
-        high=nan,
+        low=rule.correlation_low,
+        high=rule.correlation_high,
         p=nan,
         q=nan,
         random=rule.random_correlation,
@@ -262,7 +257,9 @@ class _Measured:
         score, asked = self.score, self.asked
         # A channel must be on the same side of its label in both halves.
         confirmed = np.sign(score.effect) * score.held_out
-        found = (self.strength >= asked.effect) | (confirmed >= TELLS)
+        # Half of the strongest boards, beyond what others have, must show a move.
+        least = asked.effect if score.turning is None else max(asked.effect, 0.5)
+        found = (self.strength >= least) | (confirmed >= TELLS)
         found &= (self.q <= asked.false_discoveries) & ~self.at_random
         found &= confirmed >= score.random + asked.over_random
         return np.asarray(found & ~self.borrowed)
@@ -320,6 +317,9 @@ class _Measured:
             confidence=asked.confidence,
             prevalence=asked.prevalence,
         )
+        if self.score.turning is not None:
+            turning = self.score.turning[channel, chosen]
+            low, high = np.clip([low * turning, high * turning], -1, 1)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
         kept = least >= self.score.random[chosen] + asked.over_random
