@@ -240,9 +240,9 @@ def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:
 
 # A channel that is used for h7 on few boards hardly tells h7 on all of them, where its
 # relevance is about 0 and in any order; yet the boards that a reader is shown are all
-# of h7. So effects are turned round: of the strongest boards, the part that has the label,
-# less that of other boards of their plies. In networks with random weights these are of
-# many moves.
+# of h7. So effects are turned round: of the strongest boards, the part that has the
+# label, less that of other boards of their plies. In random networks these are of many
+# moves.
 # How many boards are the strongest: this part, at least so many, at most that part.
 _PART: Final = 0.01
 _FEWEST: Final = 100
