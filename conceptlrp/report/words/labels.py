@@ -15,7 +15,13 @@ from conceptlrp.labelling import (
     NamedLabel,
     Rule,
 )
-from conceptlrp.labelling.channel_name import FEATURE_MAP, RULE, ChannelName
+from conceptlrp.labelling.channel_name import (
+    FEATURE_MAP,
+    FIRING_PLACE,
+    RULE,
+    STRONGEST,
+    ChannelName,
+)
 from conceptlrp.labelling.interchange_result import LEAST
 from conceptlrp.labelling.result import TELLS
 from conceptlrp.labels import sentence
@@ -44,7 +50,8 @@ def heading(report: "ChannelReport") -> str:
 
 def mapped_quantity(label: NamedLabel) -> str:
     """Say what lies on the squares of a label scored by maps."""
-    return "activation" if label.measure == FEATURE_MAP else "relevance"
+    of_activation = label.measure in (FEATURE_MAP, FIRING_PLACE)
+    return "activation" if of_activation else "relevance"
 
 
 def label_size(label: NamedLabel) -> str:
@@ -111,6 +118,11 @@ def _named(label: NamedLabel) -> str:
         where = (
             f"Among squares of one kind, its {maps} are {way} on "
             f"'{label.label}'{meant}, which have {part} of its {quantity}"
+        )
+    elif label.measure == STRONGEST:
+        where = (
+            f"On the boards of its largest relevance '{label.label}'{meant} holds more "
+            f"often than on others of their plies, by {percent(label.held_out)} of them"
         )
     elif label.measure == RULE:
         where = f"Its feature map is {way} on {label.label}"
