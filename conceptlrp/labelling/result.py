@@ -14,7 +14,7 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.labelling.channel_name import ChannelName, described
+from conceptlrp.labelling.channel_name import RULE, ChannelName, described
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
@@ -89,7 +89,9 @@ class NamedLabel:
         return described(self.label, self.sign, self.measure)
 
     def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
-        """Write the interval of the held-out effect."""
+        """Write the interval of the held-out effect, "" for a rule, which has none."""
+        if self.measure == RULE:
+            return ""
         same = "the same in every draw of games"
         ends = self.low, self.high
         return between(*ends, write, digits, games=LEAST_GAMES, same=same)
@@ -239,10 +241,10 @@ class LabelScores(Plain):
         What each of the C channels was found to be.
     criteria : LabelCriteria
         What was asked for.
-    correlation : dict of str to ndarray of shape (C, K)
-        By measure, what labels compete by: rank correlations where they are held out.
     rules : tuple of (Rule or None)
         The rule in squares of each channel, see `Rule`; empty where none was sought.
+    correlation : dict of str to ndarray of shape (C, K)
+        By measure, what labels compete by: rank correlations where they are held out.
     """
 
     labels: Annotated[tuple[str, ...], Shape("K")]
@@ -395,6 +397,14 @@ class ScoredLabels:
         check_channel(sizes, layer, channel, "has no labels")
         return self.layers[layer].channels[channel]
 
+    @property
+    def move_note(self) -> str:
+        """Say that no label is of the explained move; "" where some are."""
+        names = (name for each in self.layers.values() for name in each.labels)
+        if any(name.startswith("move ") for name in names):
+            return ""
+        return f"'{self.target}' explains no move, so that no label is of one."
+
     def controlled(self, layer: str) -> float:
         """Return which part of a layer's channels was given a control as a label."""
         channels = self.layers[layer].channels
@@ -443,7 +453,7 @@ class ScoredLabels:
             for layer, scores in self.layers.items()
         ]
         title = f"Labels of channels, by relevance for '{self.target}'"
-        note = f"{self.positions} positions; frame() lists the labels."
+        note = f"{self.positions} positions; frame() lists the labels. {self.move_note}"
         return html_table(title, columns, rows, note=note)
 
     def _layer_dict(self, layer: str) -> dict[str, Any]:

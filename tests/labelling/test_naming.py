@@ -1,5 +1,8 @@
 """Names of channels that are set by hand, and what names must not depend on."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -9,8 +12,11 @@ from conceptlrp.labelling import (
     LabelCriteria,
     LabelOptions,
     ScoredLabels,
+    score_channels,
 )
+from conceptlrp.labelling.channel_name import UNNAMED
 from conceptlrp.labelling.result import channel_name
+from conceptlrp.labels import Labels, label_boards
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
@@ -128,3 +134,125 @@ def test_channels_that_are_known_get_their_names_and_others_none(seed, tmp_path)
 def named_of(channel: int, found):
     pair = next((pair for pair in COPIES if channel in pair), (channel,))
     return [found[each] for each in pair if found[each].named]
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    return Corpus.from_games(random_games(120, seed=31)).sample(2400, seed=0)
+
+
+@pytest.fixture(scope="module")
+def labels(corpus: Corpus) -> Labels:
+    return label_boards(corpus)
+
+
+@pytest.fixture(scope="module")
+def tables(labels: Labels) -> dict[str, np.ndarray]:
+    """Channels that follow corners, mobility and edges, by activation or relevance."""
+    random = np.random.default_rng(1)
+    corners = labels.square["own corners"] != 0
+    follows = corners, labels.position["mobility"], -labels.position["edge lead"]
+    columns = np.stack([each / each.std() for each in follows], axis=1)
+    noise = random.normal(size=(2, *columns.shape))
+    return {
+        "activation": columns + 0.3 * noise[0],
+        "relevance": 0.2 * columns + noise[1],
+    }
+
+
+def names(tables, labels, corpus, *, games=None, **asked) -> tuple[str, ...]:
+    scores = score_channels(
+        tables,
+        [],
+        labels,
+        corpus.game if games is None else games,
+        corpus.ply,
+        criteria=replace(QUICK, **asked),
+    )
+    return scores.names
+
+
+EXPECTED = ("own corners", "mobility", "low on edge lead")
+
+
+def test_names_do_not_depend_on_order_scale_or_numbers_of_games(tables, labels, corpus):
+    turned = Labels(
+        dict(reversed(labels.position.items())),
+        dict(reversed(labels.square.items())),
+        labels.move,
+    )
+    scaled = {m: table * np.array([3.0, 0.5, 20.0]) for m, table in tables.items()}
+    renumbered = np.random.default_rng(0).permutation(1000)[corpus.game]
+
+    assert names(tables, labels, corpus) == EXPECTED
+    assert names(tables, turned, corpus) == EXPECTED
+    assert names(dict(reversed(tables.items())), labels, corpus) == EXPECTED
+    assert names(scaled, labels, corpus) == EXPECTED
+    assert names(tables, labels, corpus, games=renumbered) == EXPECTED
+
+
+def test_the_stronger_measure_gives_the_quantity(tables, labels, corpus):
+    swapped = {"activation": tables["relevance"], "relevance": tables["activation"]}
+
+    assert names(swapped, labels, corpus) == (
+        "used when there are own corners",
+        "used when mobility is high",
+        "used when edge lead is low",
+    )
+
+
+def test_two_labels_that_tie_are_both_the_name_and_three_are_none(corpus):
+    parts = np.random.default_rng(3).normal(size=(len(corpus), 3))
+    plain = Labels({f"part {k}": parts[:, k] for k in range(3)}, {}, {})
+
+    both, every = (
+        names(
+            {"activation": parts[:, :k].sum(1, keepdims=True)}, plain, corpus, lead=0.3
+        )
+        for k in (2, 3)
+    )
+
+    assert both[0] in ("part 0 or part 1", "part 1 or part 0")
+    assert every == (UNNAMED,)
+
+
+def test_what_comes_of_a_label_of_random_networks_is_no_name(corpus):
+    """A channel of all own discs is none of those own discs that it comes with."""
+    discs = np.random.default_rng(4).normal(size=len(corpus))
+    frontier = discs + np.random.default_rng(5).normal(size=len(corpus))
+    plain = Labels({"discs": discs, "frontier": frontier}, {}, {})
+
+    found = score_channels(
+        {"activation": discs[:, None]},
+        [{"activation": (discs + 0.3 * frontier)[:, None] * [1.0]}],
+        plain,
+        corpus.game,
+        corpus.ply,
+        criteria=replace(QUICK, over_random=-0.3),
+    )
+    weak = [{"activation": discs[:, None]}]
+    guarded = score_channels(
+        {"activation": discs[:, None]},
+        weak,
+        plain,
+        corpus.game,
+        corpus.ply,
+        criteria=QUICK,
+    )
+
+    assert found.names == ("discs",)
+    assert guarded.names == (UNNAMED,)
+    assert guarded.channels[0].labels == ()
+
+
+def test_negative_copies_and_shifted_channels_are_no_copies(tables, labels, corpus):
+    corners = tables["activation"][:, :1]
+    alike = np.hstack([corners, 2 * corners, -corners, corners + 5])
+
+    found = score_channels(
+        {"activation": alike}, [], labels, corpus.game, corpus.ply, criteria=QUICK
+    )
+
+    assert [bool(each.note) for each in found.channels] == [True, False, False, False]
+    assert found.channels[0].note == "it is a copy of channel 1"
+    assert found.names[2] == "low on own corners"

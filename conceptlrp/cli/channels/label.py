@@ -134,8 +134,8 @@ def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> No
         f"{plural(found.positions, 'position')}, {found.maps:,} with maps, "
         f"{plural(found.random_networks, 'random network')}; power {found.power:.0%}"
     )
-    if found.power_note:
-        print_text(found.power_note)
+    for note in filter(None, (found.power_note, found.move_note)):
+        print_text(note)
 
 
 def _show_layer(
@@ -196,7 +196,7 @@ def _number(label: "NamedLabel", value: float, digits: int) -> str:
 
 
 def _cause(causes: "Interchange | None", layer: str, channel: "ChannelLabels") -> str:
-    if causes is None:
+    if causes is None or channel.labels[0].label not in causes.labels:
         return "untested"
     found = causes.cause(layer, channel.channel, channel.labels[0].label)
     known = "" if isnan(found.r) else f"{found.r:+.2f} "

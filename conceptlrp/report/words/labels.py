@@ -15,7 +15,13 @@ from conceptlrp.labelling import (
     NamedLabel,
     Rule,
 )
-from conceptlrp.labelling.channel_name import FEATURE_MAP, RULE, ChannelName
+from conceptlrp.labelling.channel_name import (
+    FEATURE_MAP,
+    FIRING_PLACE,
+    RULE,
+    STRONGEST,
+    ChannelName,
+)
 from conceptlrp.labelling.interchange_result import LEAST
 from conceptlrp.labelling.result import TELLS
 from conceptlrp.labels import sentence
@@ -44,7 +50,8 @@ def heading(report: "ChannelReport") -> str:
 
 def mapped_quantity(label: NamedLabel) -> str:
     """Say what lies on the squares of a label scored by maps."""
-    return "activation" if label.measure == FEATURE_MAP else "relevance"
+    of_activation = label.measure in (FEATURE_MAP, FIRING_PLACE)
+    return "activation" if of_activation else "relevance"
 
 
 def label_size(label: NamedLabel) -> str:
@@ -57,7 +64,7 @@ def label_size(label: NamedLabel) -> str:
 
 def label_interval(label: "NamedLabel | RunnerUp") -> str:
     """Write the interval of the held-out effect of a label, "" if it has none."""
-    if label.low is None or label.high is None:
+    if label.low is None or label.high is None or label.measure == RULE:
         return ""
     same = "the same in every draw of games"
     ends = label.low, label.high
@@ -77,11 +84,17 @@ def verdict(report: "ChannelReport") -> str:
     """Say in a sentence what the channel was found to be; "" without any labels."""
     if report.labels is None or report.statistics.dead:
         return ""
-    held = report.labels.labels
-    if report.name.is_named:
-        return f"{_named(held[0])}{_caused(report)}."
+    found, held = report.labels, report.labels.labels
+    if found.is_named:
+        best, *tied = (_named(label) for label in held[: found.named])
+        as_well = (
+            f" It fits as well that {each[0].lower()}{each[1:]}." for each in tied
+        )
+        return f"{best}{_caused(report)}.{''.join(as_well)}"
+    if found.note:
+        return f"It has no name of its own, since {found.note}."
     if held:
-        rivals = [f"'{each}'" for each in (held[0].label, *report.labels.rivals[:3])]
+        rivals = [f"'{each}'" for each in (held[0].label, *found.rivals[:3])]
         if len(rivals) > 1:
             named = f"{', '.join(rivals[:-1])} and {rivals[-1]} fit about equally well"
         else:
@@ -105,6 +118,11 @@ def _named(label: NamedLabel) -> str:
         where = (
             f"Among squares of one kind, its {maps} are {way} on "
             f"'{label.label}'{meant}, which have {part} of its {quantity}"
+        )
+    elif label.measure == STRONGEST:
+        where = (
+            f"On the boards of its largest relevance '{label.label}'{meant} holds more "
+            f"often than on others of their plies, by {percent(label.held_out)} of them"
         )
     elif label.measure == RULE:
         where = f"Its feature map is {way} on {label.label}"
@@ -231,7 +249,9 @@ def why_it_is_no_name(
     label: NamedLabel, found: ChannelLabels, name: ChannelName
 ) -> str:
     """Say why a label that fulfils every criterion is not the name."""
-    if name.is_named:
+    if found.note:
+        return f"holds, but {found.note}"
+    if found.is_named:
         return f"holds too, but '{name}' describes the channel better"
     if label is not found.labels[0]:
         return f"holds, but '{found.labels[0].label}' comes before it"
