@@ -15,7 +15,12 @@ from conceptlrp.labelling import (
     NamedLabel,
     Rule,
 )
-from conceptlrp.labelling.channel_name import FEATURE_MAP, RULE, ChannelName
+from conceptlrp.labelling.channel_name import (
+    FEATURE_MAP,
+    INTERCHANGE,
+    RULE,
+    ChannelName,
+)
 from conceptlrp.labelling.interchange_result import LEAST
 from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
@@ -36,7 +41,7 @@ def heading(report: "ChannelReport") -> str:
     """Title of a channel: its name, "Unnamed" as a result, or its number."""
     if report.statistics.dead:
         return "Dead channel"
-    if report.labels is None:
+    if report.labels is None and not report.name.is_named:
         return f"Channel {report.channel}"
     return report.name.title
 
@@ -77,6 +82,8 @@ def verdict(report: "ChannelReport") -> str:
     if report.labels is None or report.statistics.dead:
         return ""
     held = report.labels.labels
+    if report.name.measure == INTERCHANGE:
+        return report.evidence.causes.text
     if report.name.is_named:
         return f"{_named(held[0])}{_caused(report)}."
     if held:
