@@ -217,8 +217,14 @@ def probe(units: Array, asked: Properties) -> Flags:
     fit, rest = learned[~kept], learned[kept]
     mean, spread = units[fit].mean(axis=0), units[fit].std(axis=0)
     x = (units - mean) / np.where(spread > 0, spread, 1)
-    center, gram = truth[fit].mean(axis=0), (x[fit].T @ x[fit]).astype(np.float64)
-    side = x[fit].T @ (truth[fit] - center)
+    center = truth[fit].mean(axis=0)
+    side = truth[fit] - center
+    if x.shape[1] > len(fit):
+        # Weights are sums of rows, and there are fewer rows.
+        x = x @ x[fit].T
+        gram = x[fit].astype(np.float64)
+    else:
+        gram, side = (x[fit].T @ x[fit]).astype(np.float64), x[fit].T @ side
     best, claims = np.full(truth.shape[1], -1.0), np.zeros_like(truth)
     for penalty in _PENALTIES:
         ridge = gram + penalty * len(fit) * np.eye(len(gram))

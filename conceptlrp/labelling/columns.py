@@ -129,13 +129,17 @@ _TOLD: Final = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Labels of rows, their strata and games; each position has ``squares`` rows."""
+    """Labels of rows, their strata and games; each position has ``squares`` rows.
+
+    ``mixed`` are the strata of squares whatever is on them, where that is told apart.
+    """
 
     names: tuple[str, ...]
     columns: list[NDArray[Any]]
     strata: NDArray[np.intp]
     games: NDArray[np.intp]
     squares: int
+    mixed: NDArray[np.intp] | None = None
 
     def take(self, positions: NDArray[np.intp]) -> "Columns":
         """Return the columns of some positions."""
@@ -143,7 +147,11 @@ class Columns:
         rows = rows.ravel()
         columns = [column[rows] for column in self.columns]
         return replace(
-            self, columns=columns, strata=self.strata[rows], games=self.games[rows]
+            self,
+            columns=columns,
+            strata=self.strata[rows],
+            games=self.games[rows],
+            mixed=None if self.mixed is None else self.mixed[rows],
         )
 
 
@@ -177,7 +185,9 @@ def square_columns(
     classes = location_classes(size)
     on_board = classes[classes >= 0]
     strata = plies[:, None] * len(LOCATION_CLASSES) + on_board
+    mixed = None
     if within is not None:
+        mixed = strata.ravel()
         kinds = codes(within).reshape(strata.shape)
         strata = strata * (int(kinds.max(initial=0)) + 1) + kinds
     masks = labels.masks
@@ -187,7 +197,8 @@ def square_columns(
         for name in labels.names
     ]
     repeated = np.repeat(games, on_board.size)
-    return Columns(labels.names, ordered, strata.ravel(), repeated, on_board.size)
+    strata = strata.ravel()
+    return Columns(labels.names, ordered, strata, repeated, on_board.size, mixed)
 
 
 def presence(words: Words) -> NDArray[Any]:

@@ -44,14 +44,14 @@ def place_columns(
     """
     masks = np.array([mask for _, mask in places(size).values()], np.uint64)
     on_board = mask_bits(masks[None], size)[0]
-    strata = np.repeat(plies, size**2)
+    strata, mixed = np.repeat(plies, size**2), None
     if within is not None:
+        mixed = strata
         kinds = codes(within).ravel()
         strata = strata * (int(kinds.max(initial=0)) + 1) + kinds
     columns = [np.tile(each, len(plies)) for each in on_board.T]
-    return Columns(
-        tuple(places(size)), columns, strata, np.repeat(games, size**2), size**2
-    )
+    repeated = np.repeat(games, size**2)
+    return Columns(tuple(places(size)), columns, strata, repeated, size**2, mixed)
 
 
 def place_exchanges(columns: Columns, size: int, *, seed: int) -> NDArray[np.int32]:

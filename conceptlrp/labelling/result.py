@@ -14,7 +14,7 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.labelling.channel_name import ChannelName, described
+from conceptlrp.labelling.channel_name import RULE, ChannelName, described
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
@@ -89,7 +89,9 @@ class NamedLabel:
         return described(self.label, self.sign, self.measure)
 
     def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
-        """Write the interval of the held-out effect."""
+        """Write the interval of the held-out effect, "" for a rule, which has none."""
+        if self.measure == RULE:
+            return ""
         same = "the same in every draw of games"
         ends = self.low, self.high
         return between(*ends, write, digits, games=LEAST_GAMES, same=same)
@@ -173,6 +175,8 @@ def check_channel(
 Pairs: TypeAlias = Annotated[Floats, Shape("C K", np.float32)]
 
 _ROWS: Final = 40
+#: An effect that is enough for a flag few rows have, which cannot correlate much.
+TELLS: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -184,11 +188,13 @@ class LabelCriteria:
     false_discoveries : float
         Bound on the false discovery rate over all channels, labels and measures.
     effect : float
-        Least size of the effect: 0.5 is an AUROC of 0.75.
+        Least strength, a correlation of ranks; a flag that is told with an AUROC of
+        0.9 needs none, since a rare one cannot have much.
     over_random : float
         By how much the effect must exceed the largest of the random networks.
     lead : float
-        By how much the best label must exceed others that it is not nested with.
+        By which part of its strength the best label must exceed others that it is not
+        nested with: noise makes the strength of all labels smaller by one factor.
     permutations : int
         Of the null distribution.
     confidence : float
@@ -206,9 +212,9 @@ class LabelCriteria:
     """
 
     false_discoveries: float = 0.05
-    effect: float = 0.5
+    effect: float = 0.3
     over_random: float = 0.1
-    lead: float = 0.06
+    lead: float = 0.1
     permutations: int = 200
     confidence: float = 0.95
     held_out: float = 0.5
@@ -235,6 +241,8 @@ class LabelScores(Plain):
         What each of the C channels was found to be.
     criteria : LabelCriteria
         What was asked for.
+    correlation : dict of str to ndarray of shape (C, K)
+        By measure, what labels compete by: rank correlations where they are held out.
     rules : tuple of (Rule or None)
         The rule in squares of each channel, see `Rule`; empty where none was sought.
     """
@@ -248,6 +256,7 @@ class LabelScores(Plain):
     channels: Annotated[tuple[ChannelLabels, ...], Shape("C")]
     criteria: LabelCriteria
     rules: tuple[Rule | None, ...] = ()
+    correlation: Mapping[str, Pairs] = field(default_factory=dict)
 
     @property
     def measures(self) -> tuple[str, ...]:

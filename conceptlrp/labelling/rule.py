@@ -135,10 +135,13 @@ class Rule(Plain):
 
         It was sought for this very channel, as labels are not. It has therefore to
         exceed this rule in random networks by twice as much as a label, and nine of
-        ten of the rules that their channels have of their own.
+        ten of the rules that their channels have of their own; its interval exceeds
+        the former as a label's does.
         """
-        same = self.random_correlation + 2 * over_random
-        return abs(self.correlation) >= max(same, self.random_rules)
+        least = min(map(abs, (self.correlation_low, self.correlation_high)))
+        same = self.random_correlation + over_random
+        own = max(same + over_random, self.random_rules)
+        return least >= same and abs(self.correlation) >= own
 
     def holds(self, boards: ArrayLike) -> NDArray[np.bool_]:
         """Tell where the rule holds.

@@ -39,6 +39,7 @@ from conceptlrp.labelling.rule import (
     square_states,
 )
 from conceptlrp.statistics.estimates import known_interval, ratio
+from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats, centered_ranks, codes
 from conceptlrp.statistics.significance import interval_reach
 from conceptlrp.statistics.trees import Path, Trees, grow
@@ -292,7 +293,9 @@ class _Squares:
         reach = interval_reach(by_game, len(by_game), tail) / (1 - bounded**2)
         center = np.arctanh(bounded)
         ends = np.tanh(center - reach), np.tanh(center + reach)
-        return np.stack([r, *known_interval(ends, 1, len(by_game))])
+        # Of a perfect detector both ends are r, which every draw of games has.
+        told = np.where(len(by_game) >= LEAST_GAMES, ends, np.nan)
+        return np.stack([r, *told])
 
     def _by_game(self, columns: NDArray[Any]) -> Floats:
         """Return sums of columns (n, K) of the rows held out, by game."""

@@ -38,9 +38,9 @@ from conceptlrp.labelling.measures import (
     Compared,
     MeasureScore,
     compare_labels,
-    name_channels,
     score_measure,
 )
+from conceptlrp.labelling.naming import name_channels
 from conceptlrp.labelling.places import (
     moved_maps,
     place_columns,
@@ -213,9 +213,10 @@ class Comparison:
             p=arrays("p"),
             q=of_all(corrected),
             random=arrays("random"),
-            channels=name_channels(scored, corrected, self.criteria),
+            channels=name_channels(scored, corrected, self.criteria, rules),
             criteria=self.criteria,
             rules=rules,
+            correlation=arrays("correlation"),
         )
 
 
@@ -319,4 +320,6 @@ def _numbered(name: str, given: ArrayLike, n: int) -> NDArray[np.intp]:
     if np.shape(given) != (n,):
         msg = f"{name} have shape {np.shape(given)}, expected ({n},)"
         raise ValueError(msg)
-    return codes(given)
+    # By which comes first, so that nothing hangs on the numbers that were given.
+    first = np.unique(np.asarray(given), return_index=True)[1]
+    return np.argsort(np.argsort(first))[codes(given)]

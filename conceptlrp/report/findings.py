@@ -182,7 +182,10 @@ def _failed(scores: LabelScores, channel: int, measure: str, k: int) -> RunnerUp
         for table in (scores.effect, scores.held_out, scores.q)
     )
     random = finite(scores.random[measure][k])
-    reason = why_it_failed(size or 0.0, held_out, q, random, scores.criteria)
+    asked = scores.criteria
+    followed = scores.correlation.get(measure, scores.held_out[measure])
+    strength = abs(finite(followed[channel, k]) or 0.0)
+    reason = why_it_failed(size or 0.0, held_out, q, random, asked, strength)
     return RunnerUp(
         scores.labels[k], measure, size, held_out, None, None, q, random, reason
     )

@@ -200,6 +200,18 @@ def test_probes_and_trees_read_what_units_hold(asked: Properties) -> None:
     assert f1(probe(mixed.astype(np.float32), asked)[held], truth[held]) > 0.6
 
 
+def test_probes_of_many_units_are_those_of_few(asked: Properties) -> None:
+    """Units that are always off make more of them than positions, and no difference."""
+    random = np.random.default_rng(4)
+    units = (asked.truth[:, :30] + random.normal(size=(600, 30))).astype(np.float32)
+    wide = np.hstack([units, np.zeros((600, 400), np.float32)])
+
+    found, expected = probe(wide, asked), probe(units, asked)
+
+    assert expected.any()
+    assert (found != expected).mean() < 1e-4
+
+
 def test_directions_come_with_their_opposites(asked: Properties) -> None:
     units = np.random.default_rng(0).normal(size=(600, 20)).astype(np.float32)
 

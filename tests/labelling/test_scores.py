@@ -205,8 +205,8 @@ def test_a_flag_is_no_name_for_a_channel_that_follows_its_number(
     )
 
     channel = found.channels[0]
-    assert [named.label for named in channel.labels] == ["extreme"]
-    assert (channel.named, channel.rivals) == (0, ("number",))
+    assert [named.label for named in channel.labels] == ["number"]
+    assert channel_name(channel).label == "number"
 
 
 def test_of_nested_labels_the_one_that_a_channel_follows_is_its_name(

@@ -19,7 +19,7 @@ from tests.atlas.conftest import LAYERS
 
 LABELS = ("weak", "random too", "chance", "gone", "wide", "untested", "twin", "best")
 EFFECT = [0.4, 0.6, 0.55, 0.8, 0.7, np.nan, 0.95, 0.9]
-HELD_OUT = [0.4, 0.6, 0.55, 0.1, 0.65, np.nan, 0.95, 0.88]
+HELD_OUT = [0.2, 0.6, 0.55, 0.1, 0.65, np.nan, 0.95, 0.88]
 Q = [0.01, 0.01, 0.2, 0.01, 0.01, np.nan, 0.01, 0.01]
 RANDOM = [0.0, 0.55, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
 

@@ -203,7 +203,7 @@ def _number(label: "NamedLabel", value: float, digits: int) -> str:
 
 
 def _cause(causes: "Interchange | None", layer: str, channel: "ChannelLabels") -> str:
-    if causes is None:
+    if causes is None or channel.labels[0].label not in causes.labels:
         return "untested"
     found = causes.cause(layer, channel.channel, channel.labels[0].label)
     known = "" if isnan(found.r) else f"{found.r:+.2f} "

@@ -22,6 +22,7 @@ from conceptlrp.labelling.channel_name import (
     ChannelName,
 )
 from conceptlrp.labelling.interchange_result import LEAST
+from conceptlrp.labelling.result import TELLS
 from conceptlrp.labels import sentence
 from conceptlrp.report.words.numbers import (
     compact,
@@ -61,7 +62,7 @@ def label_size(label: NamedLabel) -> str:
 
 def label_interval(label: "NamedLabel | RunnerUp") -> str:
     """Write the interval of the held-out effect of a label, "" if it has none."""
-    if label.low is None or label.high is None:
+    if label.low is None or label.high is None or label.measure == RULE:
         return ""
     same = "the same in every draw of games"
     ends = label.low, label.high
@@ -81,13 +82,19 @@ def verdict(report: "ChannelReport") -> str:
     """Say in a sentence what the channel was found to be; "" without any labels."""
     if report.labels is None or report.statistics.dead:
         return ""
-    held = report.labels.labels
     if report.name.measure == INTERCHANGE:
         return report.evidence.causes.text
-    if report.name.is_named:
-        return f"{_named(held[0])}{_caused(report)}."
+    found, held = report.labels, report.labels.labels
+    if found.is_named:
+        best, *tied = (_named(label) for label in held[: found.named])
+        as_well = (
+            f" It fits as well that {each[0].lower()}{each[1:]}." for each in tied
+        )
+        return f"{best}{_caused(report)}.{''.join(as_well)}"
+    if found.note:
+        return f"It has no name of its own, since {found.note}."
     if held:
-        rivals = [f"'{each}'" for each in (held[0].label, *report.labels.rivals[:3])]
+        rivals = [f"'{each}'" for each in (held[0].label, *found.rivals[:3])]
         if len(rivals) > 1:
             named = f"{', '.join(rivals[:-1])} and {rivals[-1]} fit about equally well"
         else:
@@ -237,7 +244,9 @@ def why_it_is_no_name(
     label: NamedLabel, found: ChannelLabels, name: ChannelName
 ) -> str:
     """Say why a label that fulfils every criterion is not the name."""
-    if name.is_named:
+    if found.note:
+        return f"holds, but {found.note}"
+    if found.is_named:
         return f"holds too, but '{name}' describes the channel better"
     if label is not found.labels[0]:
         return f"holds, but '{found.labels[0].label}' comes before it"
@@ -251,12 +260,16 @@ def why_it_failed(
     q: float | None,
     random: float | None,
     criteria: LabelCriteria,
+    strength: float,
 ) -> str:
     """Return the first criterion that a label does not fulfil."""
-    least = max(criteria.effect, (random or 0.0) + criteria.over_random)
+    least = (random or 0.0) + criteria.over_random
     confirmed = None if held_out is None else held_out * np.sign(size)
-    if abs(size) < criteria.effect:
-        return f"its effect {signed_amount(size)} is below {compact(criteria.effect)}"
+    if strength < criteria.effect and abs(size) < TELLS:
+        return (
+            f"its rank correlation {compact(strength)} is below "
+            f"{compact(criteria.effect)}"
+        )
     if abs(size) < least:
         return f"networks with random weights also reach {compact(random or 0.0)}"
     if q is None or not q <= criteria.false_discoveries:
@@ -265,7 +278,10 @@ def why_it_failed(
     if confirmed is None or confirmed < least:
         value = "nothing" if held_out is None else signed_amount(held_out)
         return f"held-out games show {value} of its {signed_amount(size)}"
-    return "the interval of its effect reaches that of networks with random weights"
+    return (
+        "the interval of its effect reaches that of networks with random weights, or "
+        "what these show too explains it"
+    )
 
 
 def label_lines(report: "ChannelReport") -> Iterator[str]:

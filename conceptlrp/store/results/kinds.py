@@ -104,7 +104,7 @@ _TABLE: Final = (
         "labels",
         "conceptlrp.labelling:ScoredLabels",
         ("target",),
-        version=3,
+        version=4,
         verb="label",
         former=r"label-scores-.+\.h5",
     ),
