@@ -61,25 +61,25 @@ def write_whole(
     *,
     overwrite: bool,
     error: type[FileFormatError],
-    token: bytes = TOKEN,
+    token: bytes | None = TOKEN,
 ) -> None:
     """Write a file that is there completely or not at all.
 
-    Another one is replaced only where `token` is in it. Without a token it is a part of
-    a folder that somebody else looks after.
+    Another one is replaced only where `token` is in it, which is empty for formats that
+    have no place for one. Without it the file is of a folder that others look after.
     """
     path = Path(path)
     if path.exists() and not overwrite:
         msg = f"{path}: exists already; pass overwrite=True to replace it"
         raise OutputExistsError(msg)
-    if token and not _holds(path, token, error):
+    if token is not None and not _holds(path, token, error):
         msg = (
             f"{path}: is not a file that conceptlrp has written and is not replaced; "
             "choose another name"
         )
         raise OutputExistsError(msg)
     with clear_write_errors(path, error):
-        if token:
+        if token is not None:
             remove_unfinished(path.parent, path.name)
         try:
             _write_and_rename(path, content)

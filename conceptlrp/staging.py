@@ -33,10 +33,13 @@ from conceptlrp.files import (
 from conceptlrp.processes import is_gone, named, this_process
 
 __all__ = [
+    "check_folder",
     "check_room",
+    "clear_leftovers",
     "move_into_place",
     "others_in",
     "read_marker",
+    "refuse_others",
     "staged_file",
     "staged_folder",
     "staging_folder",

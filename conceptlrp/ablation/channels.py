@@ -142,7 +142,7 @@ class LayerTally:
             "control": self.control,
         }
         table, games = np.concatenate([*columns.values()], 1), self.sample.games
-        found = estimates(table, games, seed=self._seed)
+        found = estimates(table, games)
         ends = np.array([(each.mean, each.low, each.high) for each in found])
         numbers = {
             f"{name}{end}": own

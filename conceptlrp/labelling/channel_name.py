@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from typing import Final
 
-from conceptlrp.labels import LABELS
+from conceptlrp.labels import LABELS, MOVE_LABELS
 
 #: The name of a channel that no label explains.
 UNNAMED: Final = "unnamed"
 #: Measures of whole positions: sums over the board.
 RELEVANCE: Final = "relevance"
+#: The moves of the boards where relevance is the largest.
+STRONGEST: Final = "largest relevance"
 ACTIVATION: Final = "activation"
 #: Measures of maps: the size of conditional relevance, which says where a channel
 #: looks, and the feature map itself, which says where it fires.
@@ -131,7 +133,8 @@ def described(label: str, sign: int, measure: str = ACTIVATION) -> str:
 
 
 def _used(label: str, sign: int) -> str:
-    kind = LABELS[label].kind if label in LABELS else ""
+    known = LABELS.get(label) or MOVE_LABELS.get(label)
+    kind = known.kind if known else ""
     if not kind:
         return f"used with {'more' if sign >= 0 else 'less'} {label}"
     if kind == "number":
@@ -145,9 +148,11 @@ def _used(label: str, sign: int) -> str:
 
 
 def _is_move(label: str) -> bool:
-    return label not in LABELS and (label.startswith("move ") or " move" in label)
+    return label in MOVE_LABELS and "move" in label
 
 
 def _plural(label: str) -> str:
     """Return "corner moves" of "corner move", and "move h7" as it is."""
+    if label.startswith("move ") and len(label) > len("move h7"):
+        return f"moves{label[4:]}"
     return f"{label}s" if label.endswith(" move") else label

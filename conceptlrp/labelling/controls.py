@@ -53,7 +53,7 @@ def detector_power(
     # What is the same at all positions of a ply is no label that could be found.
     labels = np.flatnonzero(asked_for & (compared.numbers.bottom > 0))
     values = [
-        np.nan_to_num(reached)
+        np.nan_to_num(reached[[scores.labels.index(name) for name in names]])
         for scores in layers
         for measure, reached in scores.random.items()
         if measure in (RELEVANCE, ACTIVATION)

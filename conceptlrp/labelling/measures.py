@@ -5,7 +5,7 @@ Shapes use N positions, n rows (positions, or squares), C channels and K labels.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,8 @@ class MeasureScore:
     ``effect``, ``held_out`` and ``p`` (C, K) are nan for what cannot be tested;
     ``correlation`` (C, K) is that of ranks where they are held out, flags being 0 and
     1, ``mixed`` (C, K) the same among squares whatever their contents; ``random`` (K,)
-    is the largest size of an effect in networks with random weights.
+    is the largest size of an effect in networks with random weights. Effects that were
+    turned round, held-out ones by ``turning`` (C, K), stand for their correlation.
     """
 
     table: NDArray[Any]
@@ -103,6 +104,7 @@ class MeasureScore:
     correlation: Floats
     mixed: Floats | None
     random: Floats
+    turning: Floats | None = None
 
     @property
     def confirming(self) -> Half:
@@ -157,26 +159,38 @@ def score_measure(
     *,
     scored: int = 1,
     trained: int = 1,
+    turned: bool = False,
 ) -> list[MeasureScore]:
     """Score one measure of networks, each held against the others.
 
-    The first ones, of the `trained` network, none is held against.
+    The first ones, of the `trained` network, none is held against. Effects of flags
+    may be turned round, see `turning_round`.
     """
     halves, good = compared.halves, compared.good
     ranks: list[NDArray[np.float32]] = []
-    found, correlation, mixed, sizes = [], [], [], []
+    found, correlation, mixed, sizes, raw, turnings = [], [], [], [], [], []
     for place, table in enumerate(tables):
         finding, confirming = (half.ranks(table) for half in halves)
         both = [
             effects(finding, halves[0].matrix),
             effects(confirming, halves[1].matrix),
         ]
+        plain, turning = both[0], None
+        if turned:
+            turning = turning_round(confirming, halves[1].matrix)
+            both[0] = both[0] * turning_round(finding, halves[0].matrix)
+            # What the strongest boards lack, nearly all boards do.
+            both = [np.maximum(each, 0) for each in (both[0], both[1] * turning)]
         # What a random network reaches in either half is no finding in another.
         sizes.append(compared.sizes(np.concatenate(both)))
         if place < scored:
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
-            correlation.append(effects(confirming, compared.numbers))
+            raw.append(plain)
+            turnings.append(turning)
+            correlation.append(
+                both[1] if turned else effects(confirming, compared.numbers)
+            )
             mixed.append(_mixed(table, compared))
     nulls = null_moments(
         ranks, halves[0].matrix.take(good), halves[0].columns.games, compared.exchanges
@@ -187,10 +201,11 @@ def score_measure(
             compared=compared,
             effect=found[i][0],
             held_out=found[i][1],
-            p=_p(found[i][0], null, good),
+            p=_p(raw[i], null, good),
             correlation=correlation[i],
             mixed=mixed[i],
             random=np.where(good, _others(sizes, i, trained), np.nan),
+            turning=turnings[i],
         )
         for i, null in enumerate(nulls)
     ]
@@ -221,3 +236,42 @@ def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:
     tested = effect[:, good]
     p[:, good] = permutation_p(tested, null.mean, null.deviation, null.freedom)
     return p
+
+
+# A channel that is used for h7 on few boards hardly tells h7 on all of them, where its
+# relevance is about 0 and in any order; yet the boards that a reader is shown are all
+# of h7. So effects are turned round: of the strongest boards, the part that has the
+# label, less that of other boards of their plies. In random networks these are of many
+# moves.
+# How many boards are the strongest: this part, at least so many, at most that part.
+_PART: Final = 0.01
+_FEWEST: Final = 100
+_MOST: Final = 0.05
+
+
+def strongest_boards(table: NDArray[Any]) -> NDArray[np.float32]:
+    """Return which positions are each channel's strongest, (N, C) of 0 and 1.
+
+    Equal values share their rank, so that nothing is no strong board. A channel with
+    less than half as many has none: of three boards all are of some move.
+    """
+    n = len(table)
+    number = min(max(_PART * n, _FEWEST), _MOST * n)
+    ranks = centered_ranks(table, np.zeros(n, np.intp))
+    # The largest of n ranks about a mean of 0 is (n - 1) / 2.
+    strong = ranks > n / 2 - number
+    strong &= strong.sum(axis=0) >= number / 2
+    return strong.astype(np.float32)
+
+
+def turning_round(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:
+    """Return what turns effects (C, K) of flags on flags round; nan for numbers.
+
+    ``P(a | b) - P(a | not b)`` becomes ``P(b | a) - P(b | not a)``: pairs of rows are
+    the same, and only their number differs.
+    """
+    inverse = (1 / np.bincount(matrix.strata))[matrix.strata]
+    # With t of n rows in a stratum, centred ranks of flags are (n - t) / 2 and -t / 2.
+    pairs = 4 * np.einsum("nc,nc,n->c", ranks, ranks, inverse, dtype=np.float64)
+    labelled = np.where(matrix.numeric, np.nan, matrix.bottom)
+    return np.asarray(labelled / np.where(pairs > 0, pairs, np.nan)[:, None])

@@ -257,7 +257,9 @@ class _Measured:
         score, asked = self.score, self.asked
         # A channel must be on the same side of its label in both halves.
         confirmed = np.sign(score.effect) * score.held_out
-        found = (self.strength >= asked.effect) | (confirmed >= TELLS)
+        # Half of the strongest boards, beyond what others have, must show a move.
+        least = asked.effect if score.turning is None else max(asked.effect, 0.5)
+        found = (self.strength >= least) | (confirmed >= TELLS)
         found &= (self.q <= asked.false_discoveries) & ~self.at_random
         found &= confirmed >= score.random + asked.over_random
         return np.asarray(found & ~self.borrowed)
@@ -315,6 +317,9 @@ class _Measured:
             confidence=asked.confidence,
             prevalence=asked.prevalence,
         )
+        if self.score.turning is not None:
+            turning = self.score.turning[channel, chosen]
+            low, high = np.clip([low * turning, high * turning], -1, 1)
         # The end that is nearer to no effect.
         least = np.where(self.score.effect[channel, chosen] > 0, low, -high)
         kept = least >= self.score.random[chosen] + asked.over_random

@@ -241,10 +241,10 @@ class LabelScores(Plain):
         What each of the C channels was found to be.
     criteria : LabelCriteria
         What was asked for.
-    correlation : dict of str to ndarray of shape (C, K)
-        By measure, what labels compete by: rank correlations where they are held out.
     rules : tuple of (Rule or None)
         The rule in squares of each channel, see `Rule`; empty where none was sought.
+    correlation : dict of str to ndarray of shape (C, K)
+        By measure, what labels compete by: rank correlations where they are held out.
     """
 
     labels: Annotated[tuple[str, ...], Shape("K")]
@@ -397,6 +397,14 @@ class ScoredLabels:
         check_channel(sizes, layer, channel, "has no labels")
         return self.layers[layer].channels[channel]
 
+    @property
+    def move_note(self) -> str:
+        """Say that no label is of the explained move; "" where some are."""
+        names = (name for each in self.layers.values() for name in each.labels)
+        if any(name.startswith("move ") for name in names):
+            return ""
+        return f"'{self.target}' explains no move, so that no label is of one."
+
     def controlled(self, layer: str) -> float:
         """Return which part of a layer's channels was given a control as a label."""
         channels = self.layers[layer].channels
@@ -445,7 +453,7 @@ class ScoredLabels:
             for layer, scores in self.layers.items()
         ]
         title = f"Labels of channels, by relevance for '{self.target}'"
-        note = f"{self.positions} positions; frame() lists the labels."
+        note = f"{self.positions} positions; frame() lists the labels. {self.move_note}"
         return html_table(title, columns, rows, note=note)
 
     def _layer_dict(self, layer: str) -> dict[str, Any]:

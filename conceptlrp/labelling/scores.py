@@ -18,7 +18,7 @@ the board.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ from conceptlrp.labelling.channel_name import (
     FIRING_PLACE,
     MAP,
     PLACE,
+    RELEVANCE,
+    STRONGEST,
 )
 from conceptlrp.labelling.columns import Columns, position_columns, square_columns
 from conceptlrp.labelling.controls import exchange_positions
@@ -39,6 +41,7 @@ from conceptlrp.labelling.measures import (
     MeasureScore,
     compare_labels,
     score_measure,
+    strongest_boards,
 )
 from conceptlrp.labelling.naming import name_channels
 from conceptlrp.labelling.places import (
@@ -49,15 +52,17 @@ from conceptlrp.labelling.places import (
 )
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labelling.rules import Rules, learn_rules
-from conceptlrp.labels import Labels
+from conceptlrp.labels import MOVE_LABELS, Labels
 from conceptlrp.labels.geometry import places
 from conceptlrp.statistics.ranks import Floats, codes
 from conceptlrp.statistics.significance import false_discovery_rates, held_out_games
 
 Tables = Mapping[str, ArrayLike]
 
-# The maps that tell the place of a channel.
-_PLACES: Final = {PLACE: MAP, FIRING_PLACE: FEATURE_MAP}
+# Measures that are of the tables of another.
+_DERIVED: Final = {PLACE: MAP, FIRING_PLACE: FEATURE_MAP, STRONGEST: RELEVANCE}
+# Of exchanges, how many tell whether the strongest boards show a move by chance.
+_EXCHANGES: Final = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +95,14 @@ class Comparison:
         """Labels that values of positions are compared with."""
         columns = position_columns(self.labels, self.plies, self.games)
         return compare_labels(self.labels, columns, self.held_out, self.criteria)
+
+    @cached_property
+    def of_moves(self) -> Compared:
+        """Labels of a move, as far as these are flags, beside others for no test."""
+        every = self.of_values
+        known = np.array([name in MOVE_LABELS for name in every.labels.names])
+        good = every.good & known & ~every.halves[0].matrix.numeric
+        return replace(every, good=good, exchanges=every.exchanges[:_EXCHANGES])
 
     @cached_property
     def of_maps(self) -> Compared:
@@ -141,17 +154,14 @@ class Comparison:
         """
         number = len(networks) + exchange if scored is None else scored
         by_measure: dict[str, list[MeasureScore]] = {}
-        of_place = [place for place, source in _PLACES.items() if source in networks[0]]
-        for measure in (*networks[0], *of_place):
-            tables, compared = self._tables(
-                networks, _PLACES.get(measure, measure), exchange=exchange
-            )
-            if measure in of_place:
-                compared = self.of_places
-                if exchange:
-                    tables[1] = moved_maps(tables[1], seed=self.criteria.seed)
+        for measure in self._measures(networks[0]):
+            tables, compared = self._tables(networks, measure, exchange=exchange)
             by_measure[measure] = score_measure(
-                tables, compared, scored=number, trained=1 + exchange
+                tables,
+                compared,
+                scored=number,
+                trained=1 + exchange,
+                turned=measure == STRONGEST,
             )
         rules = self._rules(networks, exchange=exchange) or [()] * number
         return [
@@ -173,13 +183,27 @@ class Comparison:
         self, networks: Sequence[Tables], measure: str, *, exchange: bool
     ) -> tuple[list[NDArray[Any]], Compared]:
         """Return a measure of all networks, and what it is compared with."""
-        tables = [np.asarray(network[measure]) for network in networks]
+        source = _DERIVED.get(measure, measure)
+        tables = [np.asarray(network[source]) for network in networks]
         of_values = tables[0].ndim == 2
         if exchange:
             plies = self.plies if of_values else self.plies[self._rows]
             seed = self.criteria.seed
-            tables.insert(1, exchange_positions(tables[0], plies, seed=seed))
+            other = exchange_positions(tables[0], plies, seed=seed)
+            placed = measure in (PLACE, FIRING_PLACE)
+            tables.insert(1, moved_maps(other, seed=seed) if placed else other)
+        if measure == STRONGEST:
+            return [strongest_boards(table) for table in tables], self.of_moves
+        if measure in _DERIVED:
+            return tables, self.of_places
         return tables, self.of_values if of_values else self.of_maps
+
+    def _measures(self, known: Tables) -> list[str]:
+        """Return what of channels is scored: what is known, and what comes of that."""
+        found = [m for m, source in _DERIVED.items() if source in known]
+        if STRONGEST in found and not set(MOVE_LABELS) & set(self.labels.names):
+            found.remove(STRONGEST)
+        return [*known, *found]
 
     @property
     def _rows(self) -> NDArray[np.int64] | slice:

@@ -253,7 +253,7 @@ class RunFolder:
 
     def _write(self, name: str, content: bytes | memoryview) -> None:
         place = self.path / name
-        write_whole(place, content, overwrite=True, error=CheckpointError, token=b"")
+        write_whole(place, content, overwrite=True, error=CheckpointError, token=None)
 
     def _read_state(self) -> dict[str, Any]:
         file = self.path / STATE

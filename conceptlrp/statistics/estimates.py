@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.jsontext import Plain
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats, codes, sort_within
+from conceptlrp.statistics.significance import interval_reach
 
 # Values that differ by less, as part of the largest, differ by rounding.
 _ALIKE: Final = 1e-6
@@ -120,25 +121,53 @@ def estimate(values: ArrayLike, games: ArrayLike | None = None) -> Estimate:
     return estimates(np.asarray(values, np.float64)[:, None], games)[0]
 
 
-def estimates(
-    values: ArrayLike, games: ArrayLike | None = None, *, seed: int = 0
-) -> list[Estimate]:
-    """Return an `Estimate` of every column of values (N, K)."""
+def estimates(values: ArrayLike, games: ArrayLike | None = None) -> list[Estimate]:
+    """Return an `Estimate` of every column of values (N, K).
+
+    Intervals are Student's of sums of games; those of shares, of what holds or not, of
+    the logit, since percentiles of draws are too narrow where nearly all positions
+    agree.
+    """
     array = np.asarray(values, np.float64)
     known = np.isfinite(array)
     counts = known.sum(axis=0), count_games(known, games)
     means = known_mean(array)
-    ends = np.full((2, array.shape[1]), np.nan)
-    some = counts[1] >= LEAST_GAMES
-    if some.any():
-        drawn = bootstrap_means(array[:, some], games, seed=seed)
-        ends[:, some] = np.nanpercentile(drawn, (2.5, 97.5), axis=0)
+    ends = _mean_ends(array, known, means, codes(games) if games is not None else None)
     size = np.abs(np.where(known, array, 0)).max(axis=0, initial=0)
     told = known_interval(ends, size, counts[1])
     return [
         Estimate(float(mean), float(low), float(high), int(n), int(g))
         for mean, low, high, n, g in zip(means, *told, *counts, strict=True)
     ]
+
+
+def _mean_ends(
+    array: Floats, known: NDArray[np.bool_], means: Floats, game: Any
+) -> Floats:
+    """Return the ends (2, K) of intervals of means of columns (N, K)."""
+    from scipy.special import expit, logit, stdtrit  # type: ignore[import-untyped]
+
+    game = np.arange(len(array)) if game is None else game
+    # The influences of games on the means.
+    terms = ratio(np.where(known, array - means, 0), known.sum(axis=0))
+    sums, there = (
+        np.zeros((int(game.max(initial=-1)) + 1, array.shape[1])) for _ in range(2)
+    )
+    np.add.at(sums, game, np.nan_to_num(terms))
+    np.maximum.at(there, game, known)
+    number = there.sum(axis=0)
+    variance = np.square(sums).sum(axis=0) * ratio(number, number - 1)
+    half = stdtrit(np.maximum(number - 1, 1), 0.975) * np.sqrt(variance)
+    sides = np.array([[-1], [1]])
+    share = (
+        ((array == 0) | (array == 1) | ~known).all(axis=0) & (means > 0) & (means < 1)
+    )
+    inner = np.where(share, means, 0.5)
+    reach = interval_reach(sums, number, 0.975) / (inner * (1 - inner))
+    ends: Floats = np.where(
+        share, expit(logit(inner) + sides * reach), means + sides * half
+    )
+    return ends
 
 
 def paired_difference(
@@ -154,7 +183,7 @@ def paired_difference(
     intervals. Student's interval of the sums of games holds for few games too, where
     percentiles of a bootstrap are too narrow.
     """
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     values = np.asarray(one, np.float64) - np.asarray(other, np.float64)
     known = np.isfinite(values)

@@ -140,7 +140,7 @@ def _ends(
     return float(np.tanh(center - reach)), float(np.tanh(center + reach))
 
 
-def interval_reach(influences: Floats, games: int, tail: float) -> Floats:
+def interval_reach(influences: Floats, games: ArrayLike, tail: float) -> Floats:
     """Return how far intervals (...) reach by influences of games (G, ...).
 
     ``tail`` is the part below the upper end, 0.975 of 95 % intervals.
@@ -152,7 +152,8 @@ def interval_reach(influences: Floats, games: int, tail: float) -> Floats:
     fourth = np.maximum(np.square(squares).sum(axis=0), np.finfo(float).tiny)
     # Fewer than Satterthwaite's, which are too many where the few are of a long tail.
     freedom = np.maximum(variance**2 / fourth, 2)
-    error = np.sqrt(games / max(games - 1, 1) * variance)
+    number = np.asarray(games, np.float64)
+    error = np.sqrt(number / np.maximum(number - 1, 1) * variance)
     return np.asarray(stdtrit(freedom, tail) * error)
 
 

@@ -1,13 +1,19 @@
 """Damage to a store: how much of it is found, and what resuming repairs.
 
 Usage: ``python tests/benchmarks/store_faults.py [--quick]``. A small store of the
-network that ships is damaged again and again, a byte or a file at a time.
+network that ships is damaged again and again, a byte or a file at a time. Then every
+verb that writes is killed, or told of an error, at the calls of the system that it
+makes, and processes that save derived results are killed at random moments.
 """
 
 import argparse
+import os
+import random
 import shutil
+import signal
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +26,11 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import demo_corpus, demo_network
-from conceptlrp.store import check_store
+from conceptlrp.store import check_store, open_store
 from tests.runs.computing import explain_corpus
+from tests.store.faults import System
+from tests.store.results.samples import SAMPLES
+from tests.store.verbs import FAULTS, LACKING, Trial, make_store as make_dressed, verbs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,25 +134,95 @@ def repaired(path: Path) -> Outcome:
     return Outcome("files repaired to the same bytes", len(files), equal)
 
 
+#: Calls of one kind of failure that a verb is failed at which takes long.
+_MOST = 12
+
+
+def failed_verbs(folder: Path, *, quick: bool) -> Table:
+    """Fail every verb at calls that it makes, from the first to the last."""
+    store = make_dressed(folder)
+    whats = [*(f"no {each}" for each in LACKING), *FAULTS]
+    table = Table("verb", *whats, title="tried, and what went wrong")
+    totals = dict.fromkeys(whats, (0, 0))
+    for verb in verbs(store):
+        place = folder / verb.name.translate({ord(c): "-" for c in " :."})
+        place.mkdir()
+        trial = Trial(verb, place, store.path)
+        begun = time.monotonic()
+        with System().running() as system:
+            verb.write(trial.place, 1)
+        is_slow = time.monotonic() - begun > 0.1
+        most = 2 if quick else _MOST if is_slow else 10_000
+        step = max(1, system.calls // most)
+        found = [trial.lack(each) for each in LACKING]
+        found += [trial.run(each, step=step) for each in FAULTS]
+        table.add_row(verb.name, *(f"{f.tried}, {len(f.wrong)}" for f in found))
+        for each in found:
+            tried, wrong = totals[each.what]
+            totals[each.what] = tried + each.tried, wrong + len(each.wrong)
+            for problem in each.wrong:
+                sys.stderr.write(f"{verb.name}, {each.what}, {problem}\n")
+        shutil.rmtree(place)
+        shutil.rmtree(trial.former)
+    table.add_row("all", *(f"{tried}, {wrong}" for tried, wrong in totals.values()))
+    return table
+
+
+def killed_saves(folder: Path, times: int) -> Outcome:
+    """Kill processes that save one result over the other without end."""
+    moments, right = random.Random(0), 0
+    for number in range(times):
+        # Check reads the whole file by its hash, so that either one is whole.
+        kind = [*SAMPLES][number % len(SAMPLES)]
+        path = folder / f"killed-{number}.crp"
+        shutil.copytree(folder / "run.crp", path)
+        store = open_store(path)
+        samples = [SAMPLES[kind](store, version) for version in range(2)]
+        store.results.save(samples[0], overwrite=True)
+        n = len(store.results.list())
+        child = os.fork()
+        if not child:
+            while True:
+                for each in (*samples[1:], samples[0]):
+                    store.results.save(each, overwrite=True)
+        time.sleep(moments.uniform(0.001, 0.1))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        reader = open_store(path)
+        is_good = check_store(path).is_good and len(reader.results.list()) == n
+        reader.results.save(samples[1], overwrite=True)
+        right += is_good and not check_store(path).leftovers
+        shutil.rmtree(path)
+    return Outcome("saves killed (SIGKILL)", times, right, "old or new whole")
+
+
 def main() -> None:
     """Parse the command line, damage, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a twentieth")
-    share = 20 if parser.parse_args().quick else 1
+    parser.add_argument("--verbs", action="store_true", help="only the verbs")
+    options = parser.parse_args()
+    share = 20 if options.quick else 1
     rng = np.random.default_rng(0)
-    with tempfile.TemporaryDirectory() as folder:
-        path = make_store(Path(folder) / "run.crp")
-        outcomes = [
-            flipped(path, rng, 1000 // share),
-            truncated(path, rng, 200 // share),
-            replaced(path),
-            repaired(path),
-        ]
-        assert check_store(path).is_good
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        failed = failed_verbs(folder, quick=options.quick)
+        outcomes = [killed_saves(folder, 100 // share)]
+        if not options.verbs:
+            path = make_store(folder / "whole.crp")
+            outcomes += [
+                flipped(path, rng, 1000 // share),
+                truncated(path, rng, 200 // share),
+                replaced(path),
+                repaired(path),
+            ]
+            assert check_store(path).is_good
     table = Table("damage", "done", "found or repaired", "note")
     for each in outcomes:
         table.add_row(each.what, str(each.done), str(each.found), each.note)
-    Console().print(table)
+    console = Console(width=240)
+    console.print(failed)
+    console.print(table)
 
 
 if __name__ == "__main__":

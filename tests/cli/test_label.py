@@ -48,7 +48,8 @@ def test_a_store_is_labelled_and_its_channels_scored(folder: Path, store: Path) 
     assert succeed("check", store).startswith(f"{store}: whole")
     checked = opened.results.get(Interchange)
     assert checked is not None
-    assert checked.labels == scored.layers["conv4"].labels
+    # Places are the same on every board: no other one can lend them.
+    assert set(checked.labels) < set(scored.layers["conv4"].labels)
     top = succeed(
         *("top", store, "--layer", "conv4", "--channel", 0, "-n", 1),
         *("--label", "mobility=1:60", "--label", "own discs"),

@@ -22,9 +22,10 @@ from conceptlrp.labelling import (
     ScoredLabels,
     label_positions,
 )
+from conceptlrp.labelling.channel_name import RULE
 from conceptlrp.labelling.networks import on_board
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.labels import LABELS, Labels, label_boards
+from conceptlrp.labels import LABELS, MOVE_LABELS, Labels, label_boards
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import attribute_corpus
@@ -80,13 +81,14 @@ def test_planted_labels_are_recalled_from_a_store(
 
     found = {at: scored.channel(*at) for at in expected}
 
-    assert {at: channel.labels[0].label for at, channel in found.items()} == expected
-    assert all(channel.labels[0].auroc >= 0.99 for channel in found.values())
-    named = [
-        channel.named and channel.labels[0].label == expected[at]
+    # A rule that is learned may say the same pattern in squares.
+    first = {
+        at: next(label for label in channel.labels if label.measure != RULE)
         for at, channel in found.items()
-    ]
-    assert sum(named) / len(named) >= 0.95
+    }
+    assert {at: label.label for at, label in first.items()} == expected
+    assert all(label.auroc >= 0.99 for label in first.values())
+    assert all(channel.named for channel in found.values())
 
 
 def test_few_names_of_a_store_are_false(
@@ -101,7 +103,9 @@ def test_few_names_of_a_store_are_false(
             if name == "unnamed" or (channel < planted.planted[layer] and not true):
                 continue
             named += 1
-            false += name != f"planted: {true}"
+            # A move that a pattern makes is true of it; so is a rule of squares.
+            best = scores.channels[channel].labels[0]
+            false += f"planted: {true}" not in name and best.measure != RULE
 
     assert named >= 0.95 * len(known)
     assert false / named <= 0.05
@@ -228,6 +232,31 @@ def test_layers_may_be_mapped_one_after_the_other(
         for measure, effect in scores.effect.items():
             again = apart.layers[layer].effect[measure]
             np.testing.assert_allclose(again, effect, atol=0.01)
+
+
+def test_labels_of_the_explained_move_have_controls(scored: ScoredLabels) -> None:
+    names = set(scored.layers["conv2"].labels)
+
+    assert {"corner move", "move d3", "move in the top right"} <= names
+    assert any(name.startswith("random: move ") for name in scored.controls)
+    assert scored.move_note == ""
+
+
+def test_a_value_has_no_labels_of_a_move(store: Store, planted: PlantedNetwork) -> None:
+    asked = LabelCriteria(permutations=10, games=3)
+
+    found = score(
+        store,
+        planted.network,
+        layers=["conv2"],
+        target="value",
+        n_positions=200,
+        options=LabelOptions(n_maps=40, n_random=1, criteria=asked),
+    )
+
+    assert not set(found.layers["conv2"].labels) & set(MOVE_LABELS)
+    assert found.move_note == "'value' explains no move, so that no label is of one."
+    assert "explains no move" in found._repr_html_()
 
 
 def test_labels_become_columns_for_conditions(store: Store, tmp_path: Path) -> None:

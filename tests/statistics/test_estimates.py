@@ -275,3 +275,17 @@ def test_rows_are_exchanged_within_their_strata():
     assert (strata[rows] == strata).all()
     assert (rows != np.arange(100)).mean() > 0.8
     assert (rows != exchanged_within(strata, seed=2)).any()
+
+
+@pytest.mark.parametrize(("share", "games"), [(0.9, 20), (0.97, 60)])
+def test_an_interval_of_a_share_near_its_bound_covers_it(share: float, games: int):
+    random = np.random.default_rng(0)
+    game, covered, told = np.repeat(np.arange(games), 10), 0, 0
+    for _ in range(200):
+        often = random.beta(3 * share, 3 * (1 - share), size=games)[:, None]
+        found = estimate((random.random((games, 10)) < often).ravel() * 1.0, game)
+        told += not np.isnan(found.low)
+        covered += found.low <= share <= found.high <= 1
+
+    assert told > 150
+    assert covered / told >= 0.93

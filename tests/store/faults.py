@@ -6,7 +6,10 @@ after it or in the midst of it, or the call reports an error, or takes half of w
 it is given. A process that has died makes no further call, so nothing is tidied up.
 """
 
+import errno
+import io
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conceptlrp import staging
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Plan
@@ -34,7 +38,10 @@ from conceptlrp.store.writing.writer import (
 from tests.store.conftest import planted_corpus
 
 #: What changes a folder, in the module `os` that pathlib calls too.
-CALLS = ("open", "write", "fsync", "replace", "unlink", "mkdir", "rmdir", "link")
+CALLS = (
+    *("open", "write", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir"),
+    *("link", "exchange"),
+)
 
 
 class Killed(BaseException):
@@ -56,6 +63,8 @@ class System:
         Number of the error.
     only : tuple of str
         Names of the calls that count.
+    lacks : str
+        What the file system cannot do: "links", waiting for "folders", or "exchange".
     """
 
     fault: str = "before"
@@ -64,21 +73,38 @@ class System:
     only: tuple[str, ...] = CALLS
     calls: int = 0
     is_dead: bool = False
+    lacks: str = ""
 
     @contextmanager
     def running(self) -> Iterator["System"]:
         """Let the library run on this system."""
         with pytest.MonkeyPatch.context() as patch:
-            for name in CALLS:
+            for name in CALLS[:-1]:
                 call = self._standing_for(name, getattr(os, name))
                 patch.setattr(os, name, call)
+            call = self._standing_for("exchange", staging.exchange)
+            patch.setattr(staging, "exchange", call)
+            # What pathlib and zip files write is opened by this one.
+            patch.setattr(io, "open", self._opening(io.open))
             yield self
+
+    def _opening(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        counted = self._standing_for("open", real)
+
+        def call(file: Any, mode: str = "r", *args: Any, **options: Any) -> Any:
+            is_read = isinstance(file, int) or not set(mode) & set("wax+")
+            return (real if is_read else counted)(file, mode, *args, **options)
+
+        return call
 
     def _standing_for(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
             if self.is_dead:
                 raise Killed
+            self._refuse_lacking(name, args)
             number, self.calls = self.calls, self.calls + (name in self.only)
+            if (self.lacks, name) == ("exchange", "exchange"):
+                return False
             if self.fault == "half" and name == "write":
                 return real(args[0], args[1][: (len(args[1]) + 1) // 2])
             if name not in self.only or number != self.at:
@@ -87,9 +113,18 @@ class System:
 
         return call
 
+    def _refuse_lacking(self, name: str, args: tuple[Any, ...]) -> None:
+        if (self.lacks, name) == ("links", "link"):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(args[0]).st_mode)
+        if self.lacks == "folders" and is_folder:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
     def _fail(
         self, name: str, real: Callable[..., Any], *args: Any, **options: Any
-    ) -> None:
+    ) -> Any:
+        if self.fault == "error" and name == "exchange":
+            return False
         if self.fault == "error":
             path = args[0] if isinstance(args[0], str | os.PathLike) else None
             raise OSError(self.code, os.strerror(self.code), path)
@@ -206,14 +241,19 @@ def another_process() -> Iterator[None]:
 
 
 def failures(
-    fault: str, *, code: int = 0, only: tuple[str, ...] = CALLS, step: int = 1
+    fault: str,
+    *,
+    code: int = 0,
+    only: tuple[str, ...] = CALLS,
+    step: int = 1,
+    lacks: str = "",
 ) -> Iterator[System]:
     """Yield systems that fail at one call after the other, until none is left.
 
     The caller runs something on each; the first that is not reached is the last.
     """
     for at in count(0, step):
-        system = System(fault, at, code, only)
+        system = System(fault, at, code, only, lacks=lacks)
         yield system
         if system.calls <= at:
             return

@@ -111,7 +111,9 @@ def circuit(
             )
     if out is not None:
         content = exported(found.node_link(), out.suffix)
-        write_whole(out, content, overwrite=overwrite, error=FileFormatError)
+        write_whole(
+            out, content, overwrite=overwrite, error=FileFormatError, token=b"node"
+        )
     if as_json:
         print_json(found.to_dict())
     else:

@@ -73,7 +73,9 @@ def graph(
         content = exported(
             node_link(found, target=name, strongest=strongest), out.suffix
         )
-        write_whole(out, content, overwrite=overwrite, error=FileFormatError)
+        write_whole(
+            out, content, overwrite=overwrite, error=FileFormatError, token=b"node"
+        )
     _show(found, name, count, as_json=as_json)
 
 

@@ -134,8 +134,8 @@ def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> No
         f"{plural(found.positions, 'position')}, {found.maps:,} with maps, "
         f"{plural(found.random_networks, 'random network')}; power {found.power:.0%}"
     )
-    if found.power_note:
-        print_text(found.power_note)
+    for note in filter(None, (found.power_note, found.move_note)):
+        print_text(note)
 
 
 def _show_layer(

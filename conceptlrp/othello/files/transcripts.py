@@ -135,7 +135,7 @@ def write_transcripts(
         `OutputExistsError`.
     """
     content = transcripts_text(games).encode()
-    write_whole(path, content, overwrite=overwrite, error=GameFileError)
+    write_whole(path, content, overwrite=overwrite, error=GameFileError, token=b"")
 
 
 def _cell(name: str) -> str:

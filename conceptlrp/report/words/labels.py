@@ -17,8 +17,10 @@ from conceptlrp.labelling import (
 )
 from conceptlrp.labelling.channel_name import (
     FEATURE_MAP,
+    FIRING_PLACE,
     INTERCHANGE,
     RULE,
+    STRONGEST,
     ChannelName,
 )
 from conceptlrp.labelling.interchange_result import LEAST
@@ -49,7 +51,8 @@ def heading(report: "ChannelReport") -> str:
 
 def mapped_quantity(label: NamedLabel) -> str:
     """Say what lies on the squares of a label scored by maps."""
-    return "activation" if label.measure == FEATURE_MAP else "relevance"
+    of_activation = label.measure in (FEATURE_MAP, FIRING_PLACE)
+    return "activation" if of_activation else "relevance"
 
 
 def label_size(label: NamedLabel) -> str:
@@ -118,6 +121,11 @@ def _named(label: NamedLabel) -> str:
         where = (
             f"Among squares of one kind, its {maps} are {way} on "
             f"'{label.label}'{meant}, which have {part} of its {quantity}"
+        )
+    elif label.measure == STRONGEST:
+        where = (
+            f"On the boards of its largest relevance '{label.label}'{meant} holds more "
+            f"often than on others of their plies, by {percent(label.held_out)} of them"
         )
     elif label.measure == RULE:
         where = f"Its feature map is {way} on {label.label}"

@@ -207,7 +207,7 @@ def entry_of(content: bytes | memoryview) -> FileEntry:
 def write_file(folder: Path, file: str, content: bytes | memoryview) -> FileEntry:
     """Write a file of a store, and return its entry of the manifest."""
     path = folder / file
-    write_whole(path, content, overwrite=True, error=StoreError, token=b"")
+    write_whole(path, content, overwrite=True, error=StoreError, token=None)
     return entry_of(content)
 
 

@@ -19,7 +19,7 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
-from conceptlrp.staging import move_into_place, staging_folder
+from conceptlrp.staging import clear_leftovers, move_into_place, staging_folder
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
     Manifest,
@@ -63,6 +63,7 @@ def repack_store(
     """
     folder, place = Path(path), Path(out)
     check_choice("codec", codec, schema.CODECS)
+    clear_leftovers(place)
     if place.exists() or place.is_symlink():
         msg = f"{place}: already exists; choose another name"
         raise OutputExistsError(msg)
