@@ -95,8 +95,6 @@ class ChannelReport:
         "legal" ones among these; None without heatmaps.
     labels : ChannelLabels or None
         Labels that were found to hold; None where none were looked for.
-    rule : Rule or None
-        The rule in squares that its map follows best.
     cause, carried : ChannelCause or None
         Whether it carries its best label into the output, and the label that it
         carries most clearly, by interchange.
@@ -120,6 +118,8 @@ class ChannelReport:
         Where the numbers come from, and a line to cite.
     baseline : str
         What relevance is above, in words.
+    rule : Rule or None
+        The rule in squares that its map follows best.
     """
 
     layer: str
@@ -170,6 +170,7 @@ class ChannelReport:
     def shown(self) -> tuple[str, ...]:
         """Its strips of boards, first that of the quantity that its name is about."""
         first = first_strip(self.name)
+        first = first if first in self.strips else "relevant"
         return (first, *(each for each in STRIPS if each != first))
 
     def to_dict(self) -> dict[str, Any]:
@@ -252,8 +253,6 @@ class ChannelLine:
 
     channel: int
     name: str
-    badge: str
-    quantity: str
     score: float | None
     magnitude: float
     mean_share: float
@@ -265,6 +264,8 @@ class ChannelLine:
     beats_control: bool
     dead: bool
     note: str
+    badge: str = ""
+    quantity: str = ""
 
     @property
     def named(self) -> bool:
