@@ -85,12 +85,14 @@
     const address = (i) => `concepts/${data.stems[c.layer[i]]}/c${String(c.channel[i]).padStart(4, "0")}.html`;
     const words = every.map((i) =>
       [data.layers[c.layer[i]], data.names[c.name[i]], data.notes[i] || ""].join(" ").toLowerCase());
+    const levels = (i) => data.levels.filter((_, n) => c.badge[i] >> n & 1).join(", ");
     const has = (column) => c[column].some((v) => v !== null);
 
     const COLUMNS = [
       { key: "layer", name: "layer", text: (i) => data.layers[c.layer[i]], less: 1 },
       { key: "channel", name: "channel", text: (i) => String(c.channel[i]), link: true, less: 1 },
       { key: "name", name: "label", text: (i) => data.names[c.name[i]], soft: (i) => !c.named[i], less: 1, value: (i) => (c.named[i] ? data.names[c.name[i]] : "\uffff") },
+      { key: "badge", name: "evidence", text: (i) => levels(i), value: (i) => c.badge[i] || null, show: data.labels },
       { key: "score", name: "label effect", text: (i) => effect(c.score[i]), value: (i) => (c.score[i] === null ? null : Math.abs(c.score[i])), number: true, show: data.labels },
       { key: "share", name: "share", text: (i) => percent(c.share[i]), number: true },
       { key: "signed", name: "signed", text: (i) => signed(c.signed[i]), number: true },
@@ -122,11 +124,15 @@
       every.forEach((i) => { if (c.named[i]) used.set(c.name[i], (used.get(c.name[i]) || 0) + 1); });
       [...used].sort((a, b) => data.names[a[0]].localeCompare(data.names[b[0]], "en"))
         .forEach(([n, times]) => option(form.label, data.names[n], `${data.names[n]} (${times})`));
-    } else ["label", "score"].forEach((name) => { form[name].parentElement.hidden = true; });
+    } else ["label", "level", "score"].forEach((name) => { form[name].parentElement.hidden = true; });
     for (let p = 0; p <= Math.max(0, ...c.phase); p++) option(form.phase, p, moves(p));
 
     /* State */
-    const FIELDS = ["q", "layer", "label", "score", "active", "most", "phase", "colour"];
+    data.levels.forEach((level, n) => {
+      const times = every.filter((i) => c.badge[i] >> n & 1).length;
+      option(form.level, level, `${level} (${times})`);
+    });
+    const FIELDS = ["q", "layer", "label", "level", "score", "active", "most", "phase", "colour"];
     let sort = "share", down = true, found = every, shown = LIMIT, over = -1;
     function load() {
       const state = readState();
@@ -153,11 +159,12 @@
     function matches() {
       const value = (name) => form[name].value.trim(), number = (name, or) => (value(name) === "" ? or : Number(value(name)));
       const tokens = value("q").toLowerCase().split(/\s+/).filter(Boolean);
-      const layer = value("layer"), label = value("label"), phase = value("phase");
+      const layer = value("layer"), label = value("label"), phase = value("phase"), level = value("level");
       const score = number("score", null), least = number("active", 0) / 100, most = number("most", 100) / 100;
       return every.filter((i) =>
         (layer === "" || c.layer[i] === +layer) && (phase === "" || c.phase[i] === +phase) &&
         (label === "" || (label === "+" ? c.named[i] : label === "-" ? !c.named[i] : data.names[c.name[i]] === label)) &&
+        (level === "" || c.badge[i] >> data.levels.indexOf(level) & 1) &&
         (score === null || (c.score[i] !== null && Math.abs(c.score[i]) >= score)) && c.active[i] >= least && c.active[i] <= most &&
         tokens.every((t) => (/^\d+$/.test(t) ? c.channel[i] === +t : /^c\d+$/.test(t) ? c.channel[i] === +t.slice(1) : words[i].includes(t))));
     }

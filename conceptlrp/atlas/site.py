@@ -31,7 +31,7 @@ from conceptlrp.drawing.colors import level_colors
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import file_stem, write_whole
 from conceptlrp.jsontext import dumps
-from conceptlrp.labelling.result import Names, channel_names
+from conceptlrp.labelling.result import Names
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.report import Note
 from conceptlrp.report.stored_layer import StoredResults
@@ -79,7 +79,12 @@ class Site:
     @cached_property
     def names(self) -> Names:
         """Names of the channels that have one, by layer and channel."""
-        return channel_names(self.results.labels)
+        return self.results.names
+
+    @property
+    def badges(self) -> Names:
+        """What speaks for these names."""
+        return self.results.badges
 
     @property
     def unit(self) -> str:

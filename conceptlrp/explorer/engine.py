@@ -13,6 +13,7 @@ from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.othello import Position
 from conceptlrp.reference import ReferenceBoards, reference_boards
 from conceptlrp.report import PositionReport, position_report
+from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.relevance import board_words, relevance_of
 from conceptlrp.store import Store
 
@@ -51,6 +52,7 @@ class ExplorerEngine:
             layer: shape["channels"] for layer, shape in explainer.shapes.items()
         }
         self._lock = Lock()
+        self._results = lru_cache(partial(StoredResults, store))
         explain = partial(position_report, explainer, store=store, count=n_channels)
         find = partial(reference_boards, store, count=n_boards)
         self._report = lru_cache(_REPORTS)(explain)
@@ -88,16 +90,27 @@ class ExplorerEngine:
         target of that kind, as far as there is one.
         """
         self.check_channel(layer, channel)
-        targets = self.store.targets
-        unit = Target.parse(output).unit
-        fitting = [t for t in targets if Target.parse(t).unit == unit]
-        target = (fitting or targets)[0]
+        target = self._target(output)
         with self._lock:
             relevant, opposed = (
                 self._boards(layer, channel, target=target, lowest=lowest)
                 for lowest in (False, True)
             )
             return relevant, opposed
+
+    def results(self, output: str) -> StoredResults:
+        """Return what names channels, for the store's target of this kind."""
+        with self._lock:
+            found = self._results(self._target(output))
+            # Read here, where no other thread reads the store.
+            _ = found.badges
+            return found
+
+    def _target(self, output: str) -> str:
+        targets = self.store.targets
+        unit = Target.parse(output).unit
+        fitting = [t for t in targets if Target.parse(t).unit == unit]
+        return (fitting or targets)[0]
 
     def steer(
         self, position: Position, layer: str, channel: int, change: str

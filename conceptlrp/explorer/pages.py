@@ -69,7 +69,10 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
     report = engine.report(state.position, state.move, state.against)
     output = _shown(state, report)
     href = partial(_channel_href, state)
-    view = output_view(report.position, output, channel_href=href, cell_href=href)
+    names = engine.results(output.target)
+    view = output_view(
+        report.position, output, channel_href=href, cell_href=href, names=names
+    )
     return _TEMPLATES.get_template("explorer.html").render(
         engine=engine,
         state=state,
@@ -110,8 +113,10 @@ def _looked_at(
     limit = symmetric_limit(found.heatmap)
     title = f"Conditional heatmap of channel {channel} of {layer}"
     last = engine.layers[layer] - 1
+    evidence = engine.results(output.target).evidence_of(layer, channel)
     return {
         "found": found,
+        "evidence": evidence if evidence.name.is_named else None,
         "channels": last + 1,
         "svg": map_picture(report.position, found.heatmap, limit, title),
         "limit": limit,

@@ -16,7 +16,6 @@ from conceptlrp import concept_graph, jsontext
 from conceptlrp.errors import StoreError
 from conceptlrp.exports.extract import Selection, export_folder, extract, optional
 from conceptlrp.files import file_stem
-from conceptlrp.labelling.result import channel_names
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import square_name
 from conceptlrp.reference import ReferenceBoards
@@ -257,10 +256,10 @@ def _node_link(
     found: dict[str, Any] = concept_graph.node_link(
         graph, target=chosen.target, strongest=strongest
     )
-    names = channel_names(chosen.results.labels)
+    names, badges = chosen.results.names, chosen.results.badges
     for node in found["nodes"]:
         if name := names.get((node["layer"], node["channel"])):
-            node["name"] = name
+            node |= {"name": name, "badge": badges[node["layer"], node["channel"]]}
     about = chosen.provenance() | {"positions": graph.positions}
     found["graph"] = {**found["graph"], _OURS: jsontext.dumps(about).decode()}
     return found

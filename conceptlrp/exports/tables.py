@@ -29,8 +29,6 @@ from conceptlrp.exports.extract import (
     optional,
 )
 from conceptlrp.files import file_stem
-from conceptlrp.labelling.channel_name import UNNAMED
-from conceptlrp.labelling.result import channel_names
 from conceptlrp.late import pd
 from conceptlrp.report.statistics import layer_statistics
 from conceptlrp.staging import check_room, staged_file
@@ -120,9 +118,11 @@ def channel_table(found: Extract, layer: str) -> "pd.DataFrame":
     """Name every channel of a layer, with its statistics over all positions."""
     store, target = found.store, found.target
     known = layer_statistics(store, layer, target=target)
-    names = channel_names(found.results.labels)
+    every = [found.results.evidence_of(layer, c) for c in range(known.channels)]
     table = {
-        "name": [names.get((layer, c), UNNAMED) for c in range(known.channels)],
+        "name": [each.name.text for each in every],
+        "badge": [each.badge for each in every],
+        "quantity": [each.name.quantity for each in every],
         "magnitude": known.magnitude,
         "rank": known.ranks + 1,
         "mean_share": known.mean_share,

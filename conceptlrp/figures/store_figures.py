@@ -18,7 +18,6 @@ from conceptlrp.figures.concept_graph import concept_graph_figure
 from conceptlrp.figures.label_matrix import label_matrix_figure
 from conceptlrp.figures.points import channel_map_figure, embedding_figure
 from conceptlrp.figures.style import ONE_COLUMN, TWO_COLUMNS
-from conceptlrp.labelling.result import channel_names
 from conceptlrp.lrp.batch import check_channel
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.networks.checkpoint import AnyNetwork
@@ -65,7 +64,7 @@ def references(
     boards = reference_boards(
         store, layer, channel, count, by=by, target=target, where=where
     )
-    names = channel_names(results_of(store, target).labels)
+    names = results_of(store, target).names
     name = names.get((layer, channel), "")
     return reference_figure(
         boards,
@@ -114,7 +113,7 @@ def means(
     chosen = strongest if channels is None else list(channels)
     for channel in chosen:
         check_channel(layer, channel, len(size))
-    names = channel_names(results.labels)
+    names = results.names
     return mean_maps_figure(
         maps.positive[chosen],
         maps.negative[chosen],
@@ -290,7 +289,7 @@ def graph(
         results.graph,
         results.target,
         paths=count,
-        names=channel_names(results.labels),
+        names=results.names,
         above=_above(store),
         title=title,
         width=width,

@@ -147,18 +147,6 @@ def channel_name(found: ChannelLabels | None) -> ChannelName:
     return name
 
 
-def channel_names(scored: "ScoredLabels | None") -> dict[tuple[str, int], str]:
-    """Return the names of all channels that have one, by layer and channel."""
-    if scored is None:
-        return {}
-    return {
-        (layer, found.channel): channel_name(found).text
-        for layer, scores in scored.layers.items()
-        for found in scores.channels
-        if found.is_named
-    }
-
-
 def check_channel(
     sizes: Mapping[str, int], layer: str, channel: int, lacks: str
 ) -> None:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import plain
-from conceptlrp.labelling import ChannelCause, ChannelLabels, Rule
-from conceptlrp.labelling.channel_name import UNNAMED, ChannelName
+from conceptlrp.labelling import ChannelCause, ChannelLabels, Evidence, Rule
+from conceptlrp.labelling.channel_name import ACTIVATION, UNNAMED, ChannelName
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.findings import (
     ChannelEffect,
@@ -52,6 +52,13 @@ _WIDTH, _INDENT = 80, 12
 _ENCODING = {"encoding-type": "conceptlrp-channel-report", "encoding-version": "1"}
 
 
+def first_strip(name: ChannelName) -> str:
+    """Find the strip of boards that a name is about; the most relevant without one."""
+    if name.by == ACTIVATION and name.is_named:
+        return "inactive" if name.lowest else "active"
+    return "opposed" if name.lowest else "relevant"
+
+
 @dataclass(frozen=True, eq=False)
 class ChannelReport:
     """Everything known of a channel.
@@ -64,6 +71,8 @@ class ChannelReport:
         The explained output, and the unit of relevance.
     name : ChannelName
         The label that the channel was found to have, with its sign, or "unnamed".
+    evidence : Evidence
+        What speaks for the name, and what does not.
     note : Note or None
         What somebody wrote about it; never a substitute for the name.
     statistics, phases : ChannelStatistics, tuple of PhaseStatistics
@@ -86,8 +95,6 @@ class ChannelReport:
         "legal" ones among these; None without heatmaps.
     labels : ChannelLabels or None
         Labels that were found to hold; None where none were looked for.
-    rule : Rule or None
-        The rule in squares that its map follows best.
     cause, carried : ChannelCause or None
         Whether it carries its best label into the output, and the label that it
         carries most clearly, by interchange.
@@ -111,6 +118,8 @@ class ChannelReport:
         Where the numbers come from, and a line to cite.
     baseline : str
         What relevance is above, in words.
+    rule : Rule or None
+        The rule in squares that its map follows best.
     """
 
     layer: str
@@ -119,6 +128,7 @@ class ChannelReport:
     target: str
     unit: str
     name: ChannelName
+    evidence: Evidence
     note: Note | None
     statistics: ChannelStatistics
     phases: tuple[PhaseStatistics, ...]
@@ -151,11 +161,24 @@ class ChannelReport:
         """What its relevance is above, to be said after "relevance"; "" for zero."""
         return "" if self.baseline == "zero" else f" above {self.baseline}"
 
+    @property
+    def badge(self) -> str:
+        """The levels of evidence of its name, "" for none."""
+        return self.evidence.badge if self.name.is_named else ""
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Its strips of boards, first that of the quantity that its name is about."""
+        first = first_strip(self.name)
+        first = first if first in self.strips else "relevant"
+        return (first, *(each for each in STRIPS if each != first))
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values, ready for strict JSON: nan as None."""
         found = {each.name: getattr(self, each.name) for each in fields(self)}
         strips = {name: boards.to_dict() for name, boards in self.strips.items()}
         name = {"name": self.name.text, "sign": self.name.sign}
+        name |= {"badge": self.badge, "quantity": self.name.quantity}
         content: dict[str, Any] = plain(
             {**_ENCODING, **found, **name, "strips": strips}
         )
@@ -163,7 +186,8 @@ class ChannelReport:
 
     def text(self) -> str:
         """Return the report for a terminal, in lines of 80 characters."""
-        title = f"{self.layer}, channel {self.channel}: {self.name}"
+        badge = f" ({self.badge})" if self.badge else ""
+        title = f"{self.layer}, channel {self.channel}: {self.name}{badge}"
         parts = ["\n".join(textwrap.wrap(visible(title), _WIDTH)), ""]
         for heading, lines in _sections(self):
             parts.extend(_section(heading, lines))
@@ -176,6 +200,8 @@ class ChannelReport:
         return ChannelLine(
             channel=self.channel,
             name=self.name.text,
+            badge=self.badge,
+            quantity=self.name.quantity,
             score=self._score,
             magnitude=known.magnitude,
             mean_share=known.mean_share,
@@ -211,7 +237,7 @@ class ChannelReport:
         pictures = "".join(
             boards._repr_html_()
             for name, boards in self.strips.items()
-            if name == "relevant" and len(boards)
+            if name == self.shown[0] and len(boards)
         )
         return html_table(title, (), rows) + pictures
 
@@ -238,6 +264,8 @@ class ChannelLine:
     beats_control: bool
     dead: bool
     note: str
+    badge: str = ""
+    quantity: str = ""
 
     @property
     def named(self) -> bool:
@@ -278,7 +306,13 @@ def _note_lines(report: ChannelReport) -> Iterator[str]:
         yield f"({signed})"
 
 
+def _evidence_lines(report: ChannelReport) -> Iterator[str]:
+    if report.name.is_named or report.labels is not None:
+        yield from report.evidence.lines
+
+
 _SECTIONS: tuple[tuple[str, Callable[[ChannelReport], Iterator[str]]], ...] = (
+    ("evidence", _evidence_lines),
     ("how much", amount_lines),
     ("where", location_lines),
     ("when", phase_lines),

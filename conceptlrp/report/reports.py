@@ -14,14 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.labelling.channel_name import ChannelName
-from conceptlrp.labelling.result import channel_name
 from conceptlrp.late import pd
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
 from conceptlrp.reference.boards import describe_board
 from conceptlrp.reference.strips import diverse_rows, even_quantiles
-from conceptlrp.report.channel import ChannelLine, ChannelReport
+from conceptlrp.report.channel import ChannelLine, ChannelReport, first_strip
 from conceptlrp.report.findings import (
     channel_effect,
     finite,
@@ -135,6 +133,12 @@ class LayerStrips:
         """Choose the boards of a channel, by strip."""
         chosen = {name: self._extreme(column, kind) for name, kind in _KINDS.items()}
         rows = self._random_rows
+        name = self.stored.results.evidence_of(self.stored.layer, column.channel).name
+        if first_strip(name) == "inactive":
+            least = top_rows(
+                column.activation, self.count, lowest=True, groups=self._games
+            )
+            chosen["inactive"] = StripPlan("activation", "bottom", least)
         levels = even_quantiles(column.share, QUANTILES, by="share")
         return {
             **chosen,
@@ -268,13 +272,14 @@ class LayerReport:
             (
                 each.channel,
                 each.name,
+                each.badge,
                 "" if each.score is None else effect(each.score),
                 percent(each.magnitude),
                 percent(each.active),
             )
             for each in lines
         ]
-        columns = ("channel", "name", "label effect", "share", "active")
+        columns = ("channel", "name", "evidence", "label effect", "share", "active")
         return html_table(f"{self.layer}, towards '{self.target}'", columns, rows)
 
 
@@ -352,6 +357,7 @@ def _report(
     size = stored.store.manifest.board_size
     upstream, downstream = wired_channels(results.graph, layer, channel, target)
     causes = _causes(stored, channel)
+    evidence = results.evidence_of(layer, channel)
     return ChannelReport(
         layer=layer,
         channel=channel,
@@ -363,6 +369,8 @@ def _report(
         phases=phase_statistics(stored.statistics, channel),
         moves=move_statistics(stored.statistics, channel, size=size),
         strips=strips,
+        name=evidence.name,
+        evidence=evidence,
         **_maps(stored, channel),
         **_labels(stored, channel),
         **causes,
@@ -396,14 +404,13 @@ def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
     labels, layer = stored.labels, stored.layer
     if labels is None:
         nothing = dict.fromkeys(("labels", "random_labelled", "exchanged_labelled"))
-        return {**nothing, "name": ChannelName(), "runners_up": ()}
+        return {**nothing, "runners_up": ()}
     found = labels.channel(layer, channel)
     controls = (labels.random_labelled, labels.exchanged_labelled)
     # Not known with fewer than two networks with random weights.
     random, exchanged = (finite(part.get(layer, np.nan)) for part in controls)
     rules = labels.layers[layer].rules
     return {
-        "name": channel_name(found),
         "labels": found,
         "rule": rules[channel] if rules else None,
         "runners_up": runners_up(labels.layers[layer], channel, labels.controls),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conceptlrp.clustering.clustering import Markers
     from conceptlrp.concept_graph import MeanConceptGraph
     from conceptlrp.evaluation import CompositeEvaluation, RulesTruth
-    from conceptlrp.labelling import Interchange, ScoredLabels
+    from conceptlrp.labelling import EditedBoards, Evidence, Interchange, ScoredLabels
     from conceptlrp.statistics.estimates import Estimate
 
 _MARKERS = 8
@@ -179,6 +179,37 @@ class StoredResults:
         """Which labels channels carry into the output."""
         found: Interchange | None = self._kept("interchange")
         return found
+
+    @cached_property
+    def edits(self) -> "EditedBoards | None":
+        """How channels answer edits of boards."""
+        found: EditedBoards | None = self._kept("edits")
+        return found
+
+    @cached_property
+    def evidence(self) -> "dict[tuple[str, int], Evidence]":
+        """Names of channels and what speaks for them, by layer and channel."""
+        from conceptlrp.labelling.evidence import evidence_by_channel
+
+        return evidence_by_channel(self.scored, self.edits, self.interchange)
+
+    def evidence_of(self, layer: str, channel: int) -> "Evidence":
+        """Name one channel, also where nothing was looked for."""
+        from conceptlrp.labelling.evidence import channel_evidence
+
+        # What was not scored or interchanged has no name, but says so.
+        return self.evidence.get((layer, channel)) or channel_evidence(layer, channel)
+
+    @cached_property
+    def names(self) -> dict[tuple[str, int], str]:
+        """Names of the channels that have one, by layer and channel."""
+        named = {place: e.name for place, e in self.evidence.items() if e.name.is_named}
+        return {place: name.text for place, name in named.items()}
+
+    @cached_property
+    def badges(self) -> dict[tuple[str, int], str]:
+        """What speaks for these names, such as "describes, causes"."""
+        return {place: self.evidence[place].badge for place in self.names}
 
     @cached_property
     def effects(self) -> "Ablation | None":

@@ -6,6 +6,7 @@ the terminal and notebooks.
 
 import json
 import re
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,13 @@ import pytest
 
 import conceptlrp as cl
 from conceptlrp.jsontext import plain
-from conceptlrp.labelling import Interchange, ScoredLabels
+from conceptlrp.labelling import (
+    EditedBoards,
+    Interchange,
+    ScoredLabels,
+    evidence_by_channel,
+)
+from conceptlrp.labelling.evidence import LEVELS
 from conceptlrp.lrp import Target
 from conceptlrp.report import layer_report
 from conceptlrp.report.stored_layer import mean_maps
@@ -24,6 +31,46 @@ from tests.agreement.conftest import COUNT, LAYER
 from tests.command_line import succeed
 
 NAMES = {0: "mobility", 3: "low on own corners"}
+
+
+def test_every_view_has_the_name_badge_and_quantity_of_the_one_evidence(
+    store, reports, atlas, exported
+):
+    import anndata
+
+    kept = store.results
+    every = evidence_by_channel(
+        kept.get(ScoredLabels), kept.get(EditedBoards), kept.get(Interchange)
+    )
+    table = pd.read_parquet(exported / "parquet" / "channels.parquet")
+    table = table[table["layer"] == LAYER].set_index("channel")
+    var = anndata.read_h5ad(exported / "conv2.h5ad").var
+    frame = layer_report(store, LAYER).frame()
+    lines = views.index(atlas)
+
+    for channel, report in enumerate(reports):
+        found = every[LAYER, channel]
+        badge = found.badge if found.name.is_named else ""
+        known = {"name": found.name.text, "badge": badge}
+        known["quantity"] = found.name.quantity
+        for content in (
+            views.data(atlas, channel),
+            views.exported_json(exported, channel),
+        ):
+            assert {each: content[each] for each in known} == known
+        for each, value in known.items():
+            assert frame[each][channel] == value
+            assert table[each][channel] == value
+            assert var[each].iloc[channel] == value
+        levels = [n for n in LEVELS if n in badge]
+        assert lines[channel]["badge"] == sum(1 << LEVELS.index(n) for n in levels)
+        page = views.concept(atlas, channel).words
+        for line in found.lines:
+            assert " ".join(line.split()) in page
+            assert line in views.text_of(report)
+        shown = f"{found.name}{f' ({badge})' if badge else ''} "
+        assert views.text_of(report).startswith(f"conv2, channel {channel}: {shown}")
+        assert f"channel {channel}: {shown}" in views.terminal(store, channel)
 
 
 def test_every_view_names_a_channel_the_same_with_its_sign(
@@ -39,8 +86,8 @@ def test_every_view_names_a_channel_the_same_with_its_sign(
     notebook = layer_report(store, LAYER)._repr_html_()
 
     for channel, report in enumerate(reports):
-        name = NAMES.get(channel, "unnamed")
-        assert report.name.text == name
+        name = report.name.text
+        assert name.startswith(NAMES.get(channel, name))
         assert views.text_of(report).startswith(f"conv2, channel {channel}: {name} ")
         assert views.data(atlas, channel)["name"] == name
         assert lines[channel]["name"] == name
@@ -49,11 +96,11 @@ def test_every_view_names_a_channel_the_same_with_its_sign(
         assert table["name"][channel] == name
         assert var["name"].iloc[channel] == name
         assert f"channel {channel}: {name} " in views.terminal(store, channel)
-        assert name in report._repr_html_()
+        assert escape(name).replace("&#x27;", "&#39;") in report._repr_html_()
         assert repr(name) in repr(report)
         if not report.statistics.dead:
             title = views.concept(atlas, channel).headings[0][1]
-            assert title.startswith(name.capitalize())
+            assert title.startswith(report.name.title)
     scored = store.results.get(ScoredLabels).frame()
     scored = scored[scored["layer"] == LAYER].set_index("channel")["name"]
     assert {channel: scored[channel] for channel in NAMES} == NAMES
@@ -131,9 +178,9 @@ def test_every_view_shows_the_same_boards_in_the_same_order(
         listed = content["strips"]["relevant"]["boards"]
         assert [each["row"] for each in listed] == rows
     text = views.text_of(reports[channel])
-    assert views.rows_of_text(text, "Most relevant:") == rows[:3]
+    assert views.rows_of_text(text, "Most relevant") == rows[:3]
     assert (
-        views.rows_of_text(views.terminal(store, channel), "Most relevant:")
+        views.rows_of_text(views.terminal(store, channel), "Most relevant")
         == (rows[:3])
     )
     obf = [each.position.obf() for each in boards.boards]
@@ -275,7 +322,7 @@ def test_every_view_lists_the_same_neighbours(reports, atlas, exported):
         assert [each["channel"] for each in listed] == near
         assert features[channel]["topkCosSimIndices"] == near
         table = views.concept(atlas, channel).words.partition("Channels used alike")[2]
-        shown = re.findall(r"channel (\d+) (?:[a-z ]+ )?[+−]\d\.\d\d", table)
+        shown = re.findall(r"channel (\d+) (?:[a-z ',-]+ )?[+−]\d\.\d\d", table)
         assert [int(each) for each in shown[: len(near)]] == near
 
 

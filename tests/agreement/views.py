@@ -80,5 +80,8 @@ def texts(figure) -> list[str]:
 
 def rows_of_text(text: str, title: str) -> list[int]:
     """Rows of the boards that a text lists below a title."""
-    after = re.split(r"Most (?:relevant|opposed|active):", text.split(title, 1)[1])[0]
+    after = re.split(
+        r"(?:Most (?:relevant|opposed|active)|Least active)[ (:]",
+        text.split(title, 1)[1],
+    )[0]
     return [int(row) for row in re.findall(r"\(row (\d+)\)", after)]

@@ -71,7 +71,12 @@ def test_a_full_store_lacks_nothing(full_store):
 def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store):
     found = list(layer_report(full_store, "conv1"))
 
-    assert [str(report.name) for report in found] == ["best", *["unnamed"] * 5]
+    names = [str(report.name) for report in found]
+    assert names[0] == "best, raises the move played's logit"
+    carried = "weak, lowers the move played's logit"
+    assert set(names[1:]) == {carried, "unnamed"}
+    assert not found[1].name.is_named
+    assert found[2].name.text == carried
     assert found[0].cause == found[0].carried
     assert (found[0].cause.label, found[0].cause.r) == ("best", 0.75)
     assert (found[1].cause.label, found[1].cause.passed) == ("twin", False)

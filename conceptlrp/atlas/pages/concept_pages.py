@@ -12,12 +12,17 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg
-from conceptlrp.atlas.pictures.page_boards import CardMaker, page_board
+from conceptlrp.atlas.pictures.page_boards import (
+    CardMaker,
+    page_board,
+    position_marks,
+    position_words,
+)
 from conceptlrp.atlas.site import Site, concept_data, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.labelling.result import UNTESTED
 from conceptlrp.labels import sentence
-from conceptlrp.othello import square_name
+from conceptlrp.othello import Position, square_name
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.findings import ChannelEffect
 from conceptlrp.report.stored_layer import MAPS_OF
@@ -28,6 +33,7 @@ from conceptlrp.report.words.channel import (
     location_lines,
     role,
     shares,
+    strip_title,
 )
 from conceptlrp.report.words.labels import (
     carried_line,
@@ -46,7 +52,7 @@ from conceptlrp.report.words.numbers import (
     signed_percent,
 )
 
-_MOVES_NAMED = 4
+_MOVES_NAMED, _PAIRS = 4, 4
 
 
 def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> None:
@@ -59,6 +65,8 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         "concept.html",
         report=report,
         names=site.names,
+        badges=site.badges,
+        pairs=_edited(site, report),
         size=size,
         heading=heading(report),
         verdict=verdict(report),
@@ -88,17 +96,47 @@ def _strips(
     report: ChannelReport, maker: CardMaker
 ) -> tuple[list[dict[str, Any]], float]:
     """Collect the strips, all on one scale of colours, and its limit."""
-    found = {name: report.strips[name] for name in STRIP_WORDS}
+    found = {name: report.strips[name] for name in report.shown}
     maps = [each.heatmaps for each in found.values() if each.heatmaps is not None]
     limit = max((symmetric_limit(each) for each in maps if len(each)), default=0.0)
     strips = []
     for name, boards in found.items():
-        write: Callable[[float], str] = compact if name == "active" else signed_percent
-        heatmaps, (title, text) = boards.heatmaps, STRIP_WORDS[name]
+        active = boards.by == "activation"
+        write: Callable[[float], str] = compact if active else signed_percent
+        heatmaps, text = boards.heatmaps, STRIP_WORDS[name][1]
+        title = strip_title(report, name)
         cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps, limit=limit)
         known = {"name": name, "title": title, "text": text, "cards": cards}
         strips.append({**known, "mapped": heatmaps is not None, "note": boards.note})
     return strips, limit
+
+
+def _edited(site: Site, report: ChannelReport) -> list[tuple[Markup, Markup, str]]:
+    """Draw boards before and after the edits that switch the name, and its change."""
+    edits, name = site.results.edits, report.name
+    if edits is None or report.layer not in edits.layers:
+        return []
+    if name.label not in edits.labels:
+        return []
+    label, found = edits.labels.index(name.label), edits.layers[report.layer]
+    watched = edits.response(report.layer, report.channel, name).measure
+    if watched not in found.change:
+        return []
+    changes = found.change[watched][report.channel, label]
+    pairs: list[tuple[Markup, Markup, str]] = []
+    for change, *boards in zip(
+        changes.tolist(), edits.before[label], edits.after[label], strict=True
+    ):
+        if all(discs.any() for discs in boards) and len(pairs) < _PAIRS:
+            before, after = (_bare(discs, edits.size) for discs in boards)
+            pairs.append((before, after, f"change {signed_amount(change)}"))
+    return pairs
+
+
+def _bare(discs: NDArray[np.uint64], size: int) -> Markup:
+    own, opponent = discs.tolist()
+    position = Position(own, opponent, size=size)
+    return page_board(size, position_words(position), position_marks(position))
 
 
 def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:

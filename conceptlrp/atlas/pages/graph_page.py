@@ -128,9 +128,10 @@ def _path_row(
     return strength, path.strength / strongest, [_step(*each) for each in steps]
 
 
-def _step(node: tuple[str, int], share: float, sign: float) -> dict[str, str]:
+def _step(node: tuple[str, int], share: float, sign: float) -> dict[str, Any]:
     layer, channel = node
     return {
+        "node": node,
         "layer": layer,
         "name": f"{layer}:{channel}",
         "href": concept_page(layer, channel),

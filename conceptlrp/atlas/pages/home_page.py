@@ -22,6 +22,7 @@ from conceptlrp.atlas.pages.graph_page import GRAPH_PAGE, write_graph_page
 from conceptlrp.atlas.pages.layer_pages import LayerPart
 from conceptlrp.atlas.site import Site
 from conceptlrp.files import file_stem
+from conceptlrp.labelling.evidence import LEVELS
 from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import places_of_columns
 from conceptlrp.report.words.numbers import plural, visible
@@ -54,9 +55,16 @@ def write_home_page(
         on_map=int((places[:, 0] >= 0).sum()),
         example=examples[-1] if examples else None,
         warnings=None if verdict is None else verdict.warnings,
+        levels=_level_counts(parts),
         mean_output=float(site.store.arrays.explained(target=site.target).mean()),
         pages=list(_whole_pages(site, explainer, others)),
     )
+
+
+def _level_counts(parts: Sequence[LayerPart]) -> list[tuple[str, int]]:
+    """Count the channels whose names reach each level of evidence."""
+    badges = [fact.badge.split(", ") for part in parts for fact in part.facts]
+    return [(level, sum(level in each for each in badges)) for level in LEVELS]
 
 
 def _whole_pages(
@@ -138,6 +146,7 @@ def index_script(
         "stems": [file_stem(part.layer) for part in parts],
         "names": [_cut(name, _NAME) for name in names],
         "labels": any(part.labelled for part in parts),
+        "levels": list(LEVELS),
         "unit": unit,
         "notes": notes,
         "columns": columns,
@@ -157,6 +166,10 @@ def _columns(
         "channel": [fact.channel for _, fact in facts],
         "name": [number[fact.name] for _, fact in facts],
         "named": [int(fact.named) for _, fact in facts],
+        "badge": [
+            sum(1 << n for n, level in enumerate(LEVELS) if level in fact.badge)
+            for _, fact in facts
+        ],
         "score": [_short(fact.score, 2) for _, fact in facts],
         "share": [_short(fact.magnitude) for _, fact in facts],
         "signed": [_short(fact.mean_share) for _, fact in facts],

@@ -28,6 +28,7 @@ from conceptlrp.othello import BLACK, PASS, Position, square_name
 from conceptlrp.reference.boards import to_copy
 from conceptlrp.report import position_report
 from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
+from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.numbers import (
     compact,
     effect,
@@ -128,7 +129,8 @@ def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
         "side": "black" if position.mover == BLACK else "white",
         "description": corpus.describe(row),
         "outputs": [
-            output_view(position, each, channel_href=href) for each in report.outputs
+            output_view(position, each, channel_href=href, names=_results(site, each))
+            for each in report.outputs
         ],
         "policy": report.policy,
         "value": None if math.isnan(report.value) else effect(report.value),
@@ -163,12 +165,18 @@ def _word(move: Target) -> str:
     return "pass" if move == Move(PASS) else move.name
 
 
+def _results(site: Site, output: ExplainedOutput) -> StoredResults | None:
+    """Return what names the channels that explain an output, if it is the store's."""
+    return site.results if output.unit == site.unit else None
+
+
 def output_view(
     position: Position,
     output: ExplainedOutput,
     *,
     channel_href: ChannelHref,
     cell_href: ChannelHref = lambda _layer, _channel: None,
+    names: StoredResults | None = None,
 ) -> dict[str, Any]:
     """Draw one output with the channels that speak for it and against it.
 
@@ -184,7 +192,7 @@ def output_view(
         "svg": map_picture(position, output.heatmap, limit, words),
         "limit": limit,
         "layers": [
-            _layer_view(position, layer, output.unit, channel_href, cell_href)
+            _layer_view(position, layer, output.unit, channel_href, cell_href, names)
             for layer in output.layers.values()
         ],
     }
@@ -196,6 +204,7 @@ def _layer_view(
     unit: str,
     channel_href: ChannelHref,
     cell_href: ChannelHref,
+    names: StoredResults | None,
 ) -> dict[str, Any]:
     """Draw the channels of a layer and its local atlas, all on one scale of colours."""
     name, top, atlas = layer.layer, layer.top, layer.atlas
@@ -208,6 +217,8 @@ def _layer_view(
     def linked(channel: int, href: ChannelHref) -> tuple[int | None, str | None]:
         return (None, None) if channel == NO_CHANNEL else (channel, href(name, channel))
 
+    known = {} if names is None else names.names
+    badges = {} if names is None else names.badges
     steps = (levels(atlas.relevance, limit) + LEVELS).tolist()
     return {
         "name": name,
@@ -220,6 +231,8 @@ def _layer_view(
                 "relevance": signed_amount(each.relevance),
                 "share": signed_percent(each.share),
                 "href": channel_href(name, each.channel),
+                "name": known.get((name, each.channel), ""),
+                "badge": badges.get((name, each.channel), ""),
             }
             for each in top
         ],

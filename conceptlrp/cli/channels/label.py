@@ -159,7 +159,7 @@ def _show_layer(
     best = best[:count]
     columns: dict[str, list[object]] = {
         "channel": [each.channel for each in best],
-        "label": [_name(each) for each in best],
+        "label": [_name(found, causes, layer, each) for each in best],
         "by": [each.labels[0].measure for each in best],
         "effect (95 %)": [_effect(each.labels[0]) for each in best],
         "random": [_random(each.labels[0]) for each in best],
@@ -171,10 +171,17 @@ def _show_layer(
         print_text(title, style="bold")
 
 
-def _name(channel: "ChannelLabels") -> str:
-    from conceptlrp.labelling.result import channel_name
+def _name(
+    found: "ScoredLabels",
+    causes: "Interchange | None",
+    layer: str,
+    channel: "ChannelLabels",
+) -> str:
+    from conceptlrp.labelling.evidence import channel_evidence
 
-    name = channel_name(channel)
+    name = channel_evidence(
+        layer, channel.channel, labels=found, interchange=causes
+    ).name
     return name.text if name.is_named else f"({channel.labels[0].label})"
 
 

@@ -1,6 +1,6 @@
 """The verb that shows the reference boards of a channel."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from conceptlrp.cli.conditions import (
 )
 from conceptlrp.cli.options import Json, StorePath, Target, check_choice, how_many
 from conceptlrp.cli.tables import print_json
+
+if TYPE_CHECKING:
+    from conceptlrp.report.stored_layer import StoredResults
 
 Lowest = Annotated[bool, typer.Option("--lowest", help="Lowest first.")]
 AllGames = Annotated[
@@ -58,6 +61,7 @@ def top(
     """Show the reference boards of a channel."""
     from conceptlrp.atlas.terminal import reference_table
     from conceptlrp.reference import REFERENCE_SCORES, reference_boards
+    from conceptlrp.report.stored_layer import StoredResults
     from conceptlrp.store import open_store
 
     check_choice("--by", by, REFERENCE_SCORES)
@@ -72,8 +76,9 @@ def top(
         outcome=outcome,
         label=label,
     )
+    opened = open_store(store)
     boards = reference_boards(
-        open_store(store),
+        opened,
         layer,
         channel,
         count,
@@ -88,3 +93,14 @@ def top(
         print_json(boards.to_dict())
     else:
         Console().print(reference_table(boards))
+        _say_name(StoredResults(opened, boards.target), layer, channel)
+
+
+def _say_name(results: "StoredResults", layer: str, channel: int) -> None:
+    """Print the name of a channel, what speaks for it, and which boards it is about."""
+    found = results.evidence_of(layer, channel)
+    if not found.name.is_named:
+        return
+    badge = f" ({found.badge})" if found.badge else ""
+    by = f"--by {found.name.by}{' --lowest' if found.name.lowest else ''}"
+    typer.echo(f"{found.name.title}{badge}; by {found.name.quantity}, so see {by}")

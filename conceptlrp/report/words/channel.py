@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.labelling.channel_name import INTERCHANGE
 from conceptlrp.labels import LOCATION_CLASSES, location_classes
 from conceptlrp.othello import BLACK
 from conceptlrp.report.stored_layer import MAPS_OF, crop
@@ -58,6 +59,10 @@ STRIP_WORDS = {
     "active": (
         "Most active",
         "Largest activation, whether or not the explained output uses it.",
+    ),
+    "inactive": (
+        "Least active",
+        "Lowest activation, whether or not the explained output uses it.",
     ),
     "quantiles": (
         "From most to least",
@@ -249,11 +254,22 @@ def move_lines(report: "ChannelReport") -> Iterator[str]:
 
 def board_lines(report: "ChannelReport") -> Iterator[str]:
     """Name the first boards of the strips of extremes."""
-    for name in ("relevant", "opposed", "active"):
+    for name in report.shown[:-2]:
         strip = report.strips[name]
-        write = compact if name == "active" else signed_percent
-        yield f"{STRIP_WORDS[name][0]}:{f' none, {strip.note}.' if strip.note else ''}"
+        write = compact if strip.by == "activation" else signed_percent
+        note = f" none, {strip.note}." if strip.note else ""
+        yield f"{strip_title(report, name)}:{note}"
         yield from (_board(board, write) for board in strip.boards[:_BOARDS])
+
+
+def strip_title(report: "ChannelReport", name: str) -> str:
+    """Return the title of a strip, and say of the first that the name is about it."""
+    title = STRIP_WORDS[name][0]
+    # What a channel carries is not seen on its boards.
+    described = report.name.is_named and report.name.measure != INTERCHANGE
+    if not described or name != report.shown[0]:
+        return title
+    return f"{title} (the name is by {report.name.quantity})"
 
 
 def _board(board: "ReferenceBoard", write: Callable[[float], str]) -> str:

@@ -18,6 +18,7 @@ from conceptlrp.labelling import (
 from conceptlrp.labelling.channel_name import (
     FEATURE_MAP,
     FIRING_PLACE,
+    INTERCHANGE,
     RULE,
     STRONGEST,
     ChannelName,
@@ -43,7 +44,7 @@ def heading(report: "ChannelReport") -> str:
     """Title of a channel: its name, "Unnamed" as a result, or its number."""
     if report.statistics.dead:
         return "Dead channel"
-    if report.labels is None:
+    if report.labels is None and not report.name.is_named:
         return f"Channel {report.channel}"
     return report.name.title
 
@@ -84,6 +85,8 @@ def verdict(report: "ChannelReport") -> str:
     """Say in a sentence what the channel was found to be; "" without any labels."""
     if report.labels is None or report.statistics.dead:
         return ""
+    if report.name.measure == INTERCHANGE:
+        return report.evidence.causes.text
     found, held = report.labels, report.labels.labels
     if found.is_named:
         best, *tied = (_named(label) for label in held[: found.named])
