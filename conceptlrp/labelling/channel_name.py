@@ -56,6 +56,9 @@ class ChannelName:
     output, way : str, int
         The output that interchange shows more of the label to raise (1) or lower (-1),
         "" and 0 where it shows neither.
+    carried : str
+        The label that the output follows so, which may be another than describes the
+        channel; "" where it is this one.
     """
 
     label: str = ""
@@ -66,6 +69,7 @@ class ChannelName:
     output: str = ""
     way: int = 0
     second_measure: str = ""
+    carried: str = ""
 
     def __str__(self) -> str:
         return self.text
@@ -86,6 +90,11 @@ class ChannelName:
             found += f" or {described(self.second, self.second_sign, measure)}"
         if not self.way:
             return found
+        carried = self.carried or (self.label if self.sign < 0 else "")
+        if carried:
+            # What is low on a label says nothing of which way the label moves.
+            ways = "rises" if self.way > 0 else "falls"
+            return f"{found}; {self.output} {ways} with {carried}"
         return f"{found}, {'raises' if self.way > 0 else 'lowers'} {self.output}"
 
     @property

@@ -5,7 +5,8 @@
 3. *Causes*: the channel carries the label into the output, by interchange.
 
 This is the one place that makes the name a view shows. A channel that no label
-describes is named by interchange alone, if what it carries leads clearly.
+describes is named by interchange alone, if what it carries leads clearly; one whose
+label is not what it carries says both.
 """
 
 from collections.abc import Mapping
@@ -112,9 +113,14 @@ def channel_evidence(
     if interchange is not None and layer not in interchange.layers:
         interchange = None
     alone = not name.is_named and not _noted(labels, layer, channel)
-    if alone and interchange is not None:
-        name = _carried(labels, interchange, layer, channel)
+    carried = _carried(labels, interchange, layer, channel)
+    if alone:
+        name = carried
     causes = _causes(interchange, layer, channel, name)
+    if name.is_named and carried.is_named and not causes.passed:
+        # What describes a channel need not be what it does to the output.
+        name = replace(name, carried=carried.label)
+        causes = _besides(interchange, layer, channel, carried.label, causes)
     if causes.passed and interchange is not None:
         way = 1 if causes.value > 0 else -1
         name = replace(name, output=output_words(interchange.target), way=way)
@@ -239,9 +245,14 @@ def _unnamed(found: ChannelLabels) -> str:
 
 
 def _carried(
-    scored: ScoredLabels | None, interchange: Interchange, layer: str, channel: int
+    scored: ScoredLabels | None,
+    interchange: Interchange | None,
+    layer: str,
+    channel: int,
 ) -> ChannelName:
     """Name a channel by what it carries, if that is one label or two that tie."""
+    if interchange is None:
+        return ChannelName()
     every = {} if scored is None else scored.layers
     asked = next((each.criteria for each in every.values()), LabelCriteria())
     leading = interchange.leading(layer, channel, asked.lead)
@@ -269,10 +280,7 @@ def _causes(
         none = carried if best.passed else "causes nothing clear, most nearly"
         return _cause_level(best, f"{none} {best.label}", passed=False)
     if name.label not in interchange.labels:
-        text = f"Not tested by interchange, which knows no label '{name.label}'"
-        if best is not None and best.passed:
-            text += f"; it carries {best.label} (r {best.r:+.2f})"
-        return _untested(f"{text}.")
+        return _untested(f"Interchange does not test '{name.label}'.")
     cause = interchange.cause(layer, channel, name.label)
     if cause.passed is None:
         few = f"Not tested by interchange: {name.label} differs in {FEW_GAMES}."
@@ -283,6 +291,18 @@ def _causes(
     else:
         text = f"does not cause: it does not carry {name.label} into the output"
     return _cause_level(cause, text, passed=cause.passed)
+
+
+def _besides(
+    interchange: Interchange | None, layer: str, channel: int, label: str, own: Level
+) -> Level:
+    """Say that a channel carries another label than the one that describes it."""
+    assert interchange is not None
+    cause = interchange.cause(layer, channel, label)
+    way = "raises" if cause.r > 0 else "lowers"
+    text = f"causes: more of {label} {way} {output_words(interchange.target)}"
+    found = _cause_level(cause, text, passed=True)
+    return replace(found, text=f"{found.text} {own.text}")
 
 
 def _cause_level(cause: ChannelCause, text: str, *, passed: bool) -> Level:

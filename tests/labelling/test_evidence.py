@@ -214,18 +214,37 @@ def test_the_other_way_of_a_tie_is_said():
     assert (found.name.sign, found.name.second_sign, found.name.way) == (1, -1, 1)
 
 
-def test_a_label_that_interchange_does_not_know_is_untested():
-    other = replace(label(), label="corner move")
+@pytest.mark.parametrize(
+    ("named", "r", "name"),
+    [
+        # What interchange does not know, does not see carried, or sees elsewhere.
+        ("corner move", {"mobility": 0.5}, "; the value rises with mobility"),
+        ("own corners", {"mobility": -0.5}, "; the value falls with mobility"),
+        ("corner move", {"mobility": 0.1}, ""),
+        ("corner move", {"mobility": 0.5, "stable lead": 0.5, "own corners": 0.5}, ""),
+    ],
+)
+def test_what_a_channel_carries_need_not_be_what_describes_it(named, r, name):
+    other = ChannelLabels(0, (replace(label(), label=named),), 1)
+
+    found = channel_evidence("conv1", 0, labels=scored(other), interchange=carried(r))
+
+    assert found.name.label == named
+    assert found.name.text.endswith(name)
+    assert ("; the value" in found.name.text) == bool(name)
+    assert bool(found.causes.passed) == bool(name)
+    assert named in found.lines[2]
+    assert found.name.carried == ("mobility" if name else "")
+
+
+def test_a_channel_that_is_low_on_a_label_says_what_more_of_it_does():
+    low = ChannelLabels(0, (label(effect=-0.8),), 1)
 
     found = channel_evidence(
-        "conv1",
-        0,
-        labels=scored(ChannelLabels(0, (other,), 1)),
-        interchange=carried({"mobility": 0.5}),
+        "conv1", 0, labels=scored(low), interchange=carried({"own corners": -0.5})
     )
 
-    assert found.causes.passed is None
-    assert "it carries mobility (r +0.50)" in found.lines[2]
+    assert found.name.text == "low on own corners; the value falls with own corners"
 
 
 def test_outputs_have_words():
