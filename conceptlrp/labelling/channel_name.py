@@ -118,7 +118,7 @@ def described(label: str, sign: int, measure: str = ACTIVATION) -> str:
     >>> described("own corners", -1), described("mobility", 1, RELEVANCE)
     ('low on own corners', 'used when mobility is high')
     """
-    if _is_move(label) and measure not in (PLACE, FIRING_PLACE, INTERCHANGE):
+    if _is_move(label) and measure not in (PLACE, FIRING_PLACE, RULE, INTERCHANGE):
         return f"speaks {'for' if sign >= 0 else 'against'} {_plural(label)}"
     if measure == RELEVANCE:
         return _used(label, sign)

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from conceptlrp.labelling.channel_name import RULE, described
 from conceptlrp.labelling.rule import (
     EMPTY,
     HERE,
@@ -222,3 +223,10 @@ def test_a_rule_draws_itself():
 
     assert rule.svg.count("<circle") == 1
     assert "an own disc in a corner" in rule._repr_html_()
+
+
+def test_a_rule_about_legal_moves_is_named_as_a_rule():
+    words = rule_of({LEFT: LEGAL}).sentence
+
+    assert described(words, 1, RULE) == words
+    assert described(words, -1, RULE) == f"low on {words}"

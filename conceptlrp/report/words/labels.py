@@ -301,7 +301,8 @@ def label_lines(report: "ChannelReport") -> Iterator[str]:
     for label in report.labels.labels[:1]:
         if label.share is not None:
             yield squares_line(label)
-        yield f"q {compact(label.q)}. {' '.join(cause_lines(report))}"
+        chance = "" if np.isnan(label.q) else f"q {compact(label.q)}. "
+        yield f"{chance}{' '.join(cause_lines(report))}"
     if report.rule is not None:
         way = "High" if report.rule.sign > 0 else "Low"
         yield f"{way} on {report.rule.sentence}. {rule_line(report.rule)}"
