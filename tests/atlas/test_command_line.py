@@ -56,7 +56,9 @@ def test_a_file_that_exists_is_replaced_only_when_asked(store, tmp_path):
     line = ("atlas", store.path, tmp_path / "one.html", "--single-file")
 
     assert_one_line(run(*line), 1, "exists")
+    assert "is not a file that conceptlrp" in run(*line, "--overwrite").err
     assert (tmp_path / "one.html").read_text() == "mine"
+    (tmp_path / "one.html").write_text("of conceptlrp")
     succeed(*line, "--overwrite")
     assert (tmp_path / "one.html").stat().st_size > 10_000
 
