@@ -379,7 +379,7 @@ def _report(
         downstream=downstream,
         nearest=nearest_channels(stored.statistics, channel),
         clusters=marked_clusters(stored.clustering, stored.markers, channel),
-        warnings=channel_warnings(stored, channel, statistics, causes["cause"]),
+        warnings=channel_warnings(stored, channel, statistics),
         missing=missing_parts(stored),
         provenance=provenance(stored.store, target),
         citation=citation(stored.store, target, layer, channel),

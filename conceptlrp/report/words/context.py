@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from conceptlrp.labelling.result import UNTESTED, channel_name
+from conceptlrp.labelling.result import UNTESTED
 from conceptlrp.report.words.numbers import percent, plural
 from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.store import Store
 from conceptlrp.store.results.kinds import KINDS
 
 if TYPE_CHECKING:
-    from conceptlrp.labelling import ChannelCause, ScoredLabels
+    from conceptlrp.labelling import ScoredLabels
     from conceptlrp.report.statistics import ChannelStatistics
     from conceptlrp.report.stored_layer import StoredLayer, Verdict
 
@@ -66,20 +66,14 @@ def missing_parts(stored: "StoredLayer") -> tuple[str, ...]:
 
 
 def channel_warnings(
-    stored: "StoredLayer",
-    channel: int,
-    statistics: "ChannelStatistics",
-    cause: "ChannelCause | None",
+    stored: "StoredLayer", channel: int, statistics: "ChannelStatistics"
 ) -> tuple[str, ...]:
     """Collect what limits what a report says, what is about the channel first."""
-    return (*_of_channel(stored, channel, statistics, cause), *_of_store(stored))
+    return (*_of_channel(stored, channel, statistics), *_of_store(stored))
 
 
 def _of_channel(
-    stored: "StoredLayer",
-    channel: int,
-    statistics: "ChannelStatistics",
-    cause: "ChannelCause | None",
+    stored: "StoredLayer", channel: int, statistics: "ChannelStatistics"
 ) -> Iterator[str]:
     if statistics.dead:
         yield "The channel is dead: it is active on no position."
@@ -91,20 +85,18 @@ def _of_channel(
             f"The channel is relevant on only {plural(number, 'position')}: hardly "
             "more than the boards shown."
         )
-    if stored.labels is not None:
-        yield from _of_labels(stored.labels, stored.layer, channel, cause)
-
-
-def _of_labels(
-    labels: "ScoredLabels", layer: str, channel: int, cause: "ChannelCause | None"
-) -> Iterator[str]:
-    found = labels.channel(layer, channel)
-    name = channel_name(found)
-    if name.is_named and cause is not None and cause.passed is False:
+    found = stored.results.evidence_of(stored.layer, channel)
+    if found.name.is_named and found.causes.passed is False:
         yield (
-            f"The name '{name}' fails the causal check: it describes an association "
-            "only."
+            f"The name '{found.name}' fails the causal check: it describes an "
+            "association only."
         )
+    if stored.labels is not None:
+        yield from _of_controls(stored.labels, stored.layer, channel)
+
+
+def _of_controls(labels: "ScoredLabels", layer: str, channel: int) -> Iterator[str]:
+    found = labels.channel(layer, channel)
     controls = [x.label for x in found.labels if x.label in labels.controls]
     if controls:
         names = ", ".join(f"'{each}'" for each in controls)
