@@ -210,9 +210,10 @@ def _parts(
         # What an error or a signal has made useless is not waited for.
         for process in list((pool._processes or {}).values()):
             process.kill()
+        # Nor is it joined, as a signal may come before its thread has started.
+        pool.shutdown(wait=False, cancel_futures=True)
         raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    pool.shutdown()
 
 
 def single_page(folder: Path, *, name: str) -> bytes:

@@ -95,7 +95,7 @@ def test_three_games_have_no_interval_and_no_verdict_anywhere(stores, network):
         text = json.dumps(result.to_dict(), allow_nan=False)
         assert '"low": 0' not in text
     assert "fewer than 10 games" in repr(effects.layers["conv3"])
-    assert "fewer than 10 games" in repr(labels)
+    assert "fewer than 20 games" in repr(labels)
     assert "fewer than 10 games" in repr(judged)
     assert "fewer than 10 games" in kept._repr_html_()
     assert effects.frame().filter(regex="_(low|high)$").isna().all(axis=None)

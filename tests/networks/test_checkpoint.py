@@ -154,7 +154,12 @@ def test_a_file_that_stands_there_is_kept_unless_overwriting_is_allowed(
     with pytest.raises(OutputExistsError, match="exists already"):
         save_network(tiny_network, path)
 
+    with pytest.raises(OutputExistsError, match="not a file that conceptlrp"):
+        save_network(tiny_network, path, overwrite=True)
+
     assert path.read_text() == "mine"
+    path.unlink()
+    save_network(tiny_network, path)
     save_network(tiny_network, path, overwrite=True)
     assert load_network(path).channels == 3
 

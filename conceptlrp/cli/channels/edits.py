@@ -3,7 +3,6 @@
 from math import isnan
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
 from conceptlrp.cli import options as opt
@@ -74,7 +73,7 @@ def _show(found: "EditedBoards", count: int) -> None:
     for layer, each in found.layers.items():
         table = found.frame(layer)
         # Labels that random networks follow as well tell nothing.
-        table["lead"] = np.maximum(table.auroc, 1 - table.auroc) - table.random
+        table["lead"] = (table.auroc - 0.5).abs() + 0.5 - table.random
         table = table.sort_values("lead", ascending=False).dropna(subset="lead")
         best = table.drop_duplicates("channel")[:count].to_dict("records")
         some, others, random = found.counts(layer)
