@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from conceptlrp.labelling.channel_name import ACTIVATION, RELEVANCE
 from conceptlrp.labelling.measures import Compared, score_measure
 from conceptlrp.labelling.result import PLANTED, LabelScores
+from conceptlrp.labels import MOVE_LABELS
 from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
 from conceptlrp.statistics.estimates import exchanged_within
 from conceptlrp.statistics.ranks import centered_ranks
@@ -43,13 +44,15 @@ def detector_power(
 ) -> float:
     """Return which part of planted detectors would get their label.
 
-    For every label but the controls one channel is made that follows it with an effect
-    of 0.8, and judged by all that was asked of the channels of layers: an effect in
-    both halves and an interval beyond their random networks, and a p-value as small as
-    those that passed, or as would pass alone.
+    For every label one channel is made that follows it with an effect of 0.8, and
+    judged by all that was asked of the channels of layers: an effect in both halves and
+    an interval beyond their random networks, and a p-value as small as those that
+    passed, or as would pass alone. Controls are left out, and labels of moves, which
+    are found on the strongest boards.
     """
     asked, names = layers[0].criteria, compared.labels.names
-    asked_for = np.array([name not in controls for name in names], np.bool_)
+    left_out = {*controls, *MOVE_LABELS}
+    asked_for = np.array([name not in left_out for name in names], np.bool_)
     # What is the same at all positions of a ply is no label that could be found.
     labels = np.flatnonzero(asked_for & (compared.numbers.bottom > 0))
     values = [
