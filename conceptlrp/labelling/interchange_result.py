@@ -180,15 +180,15 @@ class Interchange(Plain):
     def leading(self, layer: str, channel: int, lead: float) -> list[ChannelCause]:
         """Return what a channel carries, if it is one label or two that tie.
 
-        The best must pass and lead all but one of those that are not nested with it,
-        by `lead`. With three or more about equal the list is empty.
+        The best must pass and lead all but one of those that are not nested with it, by
+        `lead` of its own size. With three or more about equal the list is empty.
         """
         best = self.best(layer, channel)
         if best is None or not best.passed:
             return []
         k, found = self.labels.index(best.label), self._layer(layer, channel)
         size = np.where(self.tested & ~self.nested[k], np.abs(found.r[channel]), 0)
-        near = np.flatnonzero(np.nan_to_num(size) > abs(best.r) - lead)
+        near = np.flatnonzero(np.nan_to_num(size) > abs(best.r) * (1 - lead))
         near = near[near != k]
         second = [self._cause(found, channel, int(j)) for j in near]
         return [] if len(near) > 1 else [best, *(c for c in second if c.passed)]
