@@ -214,13 +214,12 @@ def _described(
         return ChannelName(), replace(_untested(_unnamed(found)), passed=False)
     best, name = found.labels[0], channel_name(found)
     value = best.held_out if best.auroc is None else best.auroc
-    kind = "correlation" if best.auroc is None else "AUROC"
     ends = best.low, best.high
     if best.auroc is not None:
         ends = (best.low + 1) / 2, (best.high + 1) / 2
     shown = between(*ends, games=LEAST_GAMES, same="the same in every draw of games")
     text = (
-        f"Describes: {name.text}, by {best.measure}, {kind} {value:.2f} {shown} "
+        f"Describes: {name.text}, by {best.measure}, {best.kind} {value:.2f} {shown} "
         "on held-out games."
     )
     return name, replace(

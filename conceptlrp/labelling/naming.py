@@ -28,6 +28,7 @@ from conceptlrp.labelling.channel_name import (
     PLACE,
     RELEVANCE,
     RULE,
+    STRONGEST,
 )
 from conceptlrp.labelling.columns import (
     flat_table,
@@ -365,7 +366,7 @@ class _Measured:
             effect=float(score.effect[channel, k]),
             held_out=held_out,
             correlation=float(self.correlation[channel, k]),
-            auroc=None if score.confirming.matrix.numeric[k] else (held_out + 1) / 2,
+            auroc=None if self._is_no_auroc(k) else (held_out + 1) / 2,
             low=low,
             high=high,
             p=float(score.p[channel, k]),
@@ -373,6 +374,10 @@ class _Measured:
             random=float(score.random[k]),
             **self._on_squares(channel, self.names[k]),
         )
+
+    def _is_no_auroc(self, k: int) -> bool:
+        numeric = bool(self.score.confirming.matrix.numeric[k])
+        return numeric or self.measure == STRONGEST
 
     def _on_squares(self, channel: int, name: str) -> dict[str, Any]:
         """Compare a channel's maps with a set of squares, on positions held out."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.labelling.channel_name import RULE, ChannelName, described
+from conceptlrp.labelling.channel_name import RULE, STRONGEST, ChannelName, described
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
@@ -45,7 +45,8 @@ class NamedLabel:
         Of ranks within strata on the positions held out, a label that holds or not
         being 1 or 0: the one scale of all measures.
     auroc : float or None
-        The held-out effect of a label that holds or not, as an AUROC.
+        The held-out effect of a label that holds or not, as an AUROC; none by the
+        largest relevance, whose effect is by how much more of these boards have it.
     low, high : float
         Interval of the held-out effect; nan where it is the same whatever the games,
         as that of a channel that copies a number.
@@ -82,6 +83,18 @@ class NamedLabel:
     def sign(self) -> int:
         """Return -1 for a channel that is lower where there is more of the label."""
         return -1 if self.effect < 0 else 1
+
+    @property
+    def is_excess(self) -> bool:
+        """Whether the effect is by how much more of the strongest boards have it."""
+        return self.measure == STRONGEST
+
+    @property
+    def kind(self) -> str:
+        """What the held-out effect is, in words."""
+        if self.is_excess:
+            return "excess over other boards"
+        return "rank correlation" if self.auroc is None else "AUROC"
 
     @property
     def text(self) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _LEGEND = (
     "In brackets: several labels fit about equally well, so the channel has no name. "
     "Effect: AUROC, or correlation r with a number, within plies, on games held out; "
+    "by the largest relevance, how much more of these boards than of others have the "
+    "label; "
     "random: the largest effect in networks with random weights. Causal: r by "
     "interchange, above 0 where more of the label raises the output, and whether that "
     "passes; 'conceptlrp interchange' says what it rests on."
@@ -187,7 +189,8 @@ def _name(
 
 def _effect(label: "NamedLabel") -> str:
     write = partial(_number, label)
-    unit, digits = ("r ", 2) if label.auroc is None else ("", 3)
+    is_r = label.auroc is None and not label.is_excess
+    unit, digits = "r " if is_r else "", 2 if label.auroc is None else 3
     return f"{unit}{write(label.held_out, digits)} {label.interval(write, digits)}"
 
 
@@ -196,7 +199,9 @@ def _random(label: "NamedLabel") -> str:
 
 
 def _number(label: "NamedLabel", value: float, digits: int) -> str:
-    """Write an effect as AUROC or, of a number, as correlation."""
+    """Write an effect as AUROC, correlation or part of the strongest boards."""
+    if label.is_excess:
+        return f"{value:+.0%}"
     if label.auroc is None:
         return signed(value, digits)
     return fixed((value + 1) / 2, digits)

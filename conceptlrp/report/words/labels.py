@@ -58,7 +58,7 @@ def mapped_quantity(label: NamedLabel) -> str:
 def label_size(label: NamedLabel) -> str:
     """Write such as "AUROC 0.91, effect +0.82 [+0.78, +0.86] on held-out games"."""
     auroc = "" if label.auroc is None else f"AUROC {label.auroc:.2f}, "
-    kind = "rank correlation" if label.auroc is None else "effect"
+    kind = label.kind if label.auroc is None else "effect"
     interval = label_interval(label)
     return f"{auroc}{kind} {effect(label.held_out)} {interval} on held-out games"
 
