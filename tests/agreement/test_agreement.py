@@ -322,7 +322,7 @@ def test_every_view_lists_the_same_neighbours(reports, atlas, exported):
         assert [each["channel"] for each in listed] == near
         assert features[channel]["topkCosSimIndices"] == near
         table = views.concept(atlas, channel).words.partition("Channels used alike")[2]
-        shown = re.findall(r"channel (\d+) (?:[a-z ',-]+ )?[+−]\d\.\d\d", table)
+        shown = re.findall(r"channel (\d+) (?:[a-z ',;-]+ )?[+−]\d\.\d\d", table)
         assert [int(each) for each in shown[: len(near)]] == near
 
 

@@ -35,7 +35,7 @@ def test_the_empty_board_begins_with_the_composite_of_the_store(store):
 
 
 def test_channels_have_their_names_with_the_sign(store):
-    named = "low on own corners"
+    named = "low on own corners; the move played's logit falls with weak"
 
     assert f"3 {named}" in texts(figures.means(store, LAYER, [3], width=3.5))
     titles = texts(figures.references(store, LAYER, 3, count=2))
