@@ -120,8 +120,10 @@ def dataset_names(file: h5py.Group) -> list[str]:
 
 def member(group: h5py.Group, name: str, kind: type) -> Any:
     """Return what lies in a group itself, not behind a link."""
-    link = group.get(name, getlink=True)
-    found = group[name] if isinstance(link, h5py.HardLink) else None
+    found, word = None, name.encode()
+    links = group.id.links
+    if links.exists(word) and links.get_info(word).type == h5py.h5l.TYPE_HARD:
+        found = group[name]
     if not isinstance(found, kind):
         msg = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
         raise FileFormatError(msg)
