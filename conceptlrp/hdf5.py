@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import h5py
+import numpy as np
 
 from conceptlrp.errors import FileFormatError
 
@@ -119,22 +120,27 @@ def dataset_names(file: h5py.Group) -> list[str]:
 
 def member(group: h5py.Group, name: str, kind: type) -> Any:
     """Return what lies in a group itself, not behind a link."""
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink) or not isinstance(group[name], kind):
+    found, word = None, name.encode()
+    links = group.id.links
+    if links.exists(word) and links.get_info(word).type == h5py.h5l.TYPE_HARD:
+        found = group[name]
+    if not isinstance(found, kind):
         msg = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
         raise FileFormatError(msg)
-    return group[name]
+    return found
 
 
 def text_attribute(file: h5py.Group, name: str) -> str:
     """Return an attribute that is text of fixed length, else an empty text."""
-    if name not in file.attrs:
+    if not h5py.h5a.exists(file.id, name.encode()):
         return ""
-    found = file.attrs.get_id(name)
+    found = h5py.h5a.open(file.id, name.encode())
     # Text of variable length is not even read: damaged, it can crash HDF5.
     if found.dtype.kind != "S" or found.shape != ():
         return ""
-    return bytes(file.attrs[name]).decode("utf-8")
+    content = np.empty((), found.dtype)
+    found.read(content)
+    return bytes(content.item()).decode("utf-8")
 
 
 def add_dataset(file: h5py.Group, name: str, data: Any, **options: Any) -> None:
