@@ -9,11 +9,17 @@ Shapes use N positions, T targets, C channels, S sites of a feature map, P input
 squares and R rows of tangents.
 """
 
+from collections.abc import Collection
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from conceptlrp.lrp._zennit import Activation, Pass
+from conceptlrp.lrp.engine.native import NativeEngine, NativeForward
 from conceptlrp.lrp.engine.sweep import Tangents, as_sites
+from conceptlrp.lrp.engine.tangents import tap_sites
 
 _BLOCK_BYTES = 1 << 21
 
@@ -113,14 +119,60 @@ def pick_channels(maps: Tensor, channels: Tensor) -> Tensor:
     return maps.gather(2, index)
 
 
-def only_channels(relevance: Tensor, channels: Tensor) -> Tensor:
-    """Keep one channel each of relevance (N, T, C, H, W): (N, T, K, C, H, W)."""
-    n, t, c, h, w = relevance.shape
-    k = channels.shape[1]
-    # gather takes the K maps of each position, scatter puts each at its own channel
-    # of a copy that is zero elsewhere; both index a position's channels alike for all
-    # targets and squares.
-    chosen = relevance.new_zeros(n, t, k, c, h, w)
-    index = channels[:, None, :, None, None, None].expand(n, t, k, 1, h, w)
-    source = relevance.gather(2, index[:, :, :, 0])[:, :, :, None]
-    return chosen.scatter_(3, index, source)
+def single_channels(
+    passed: NativeForward,
+    name: str,
+    relevance: Tensor,
+    channels: Tensor,
+    step: str | None,
+    every: Collection[str],
+) -> dict[str, Tensor]:
+    """Return where relevance of single channels (N, K) starts, each by itself.
+
+    With a step (see `single_step`) it goes down that at once by its own channel's
+    weights, a C-th of them. Shapes: `relevance` (N, T, C, H, W). Returns (N, T * K, C',
+    H', W') at an operation.
+    """
+    chosen = pick_channels(relevance.flatten(3), channels)
+    if step is None:
+        n, t, k, s = chosen.shape
+        whole = chosen.new_zeros(n, t, k, relevance.shape[2], s)
+        index = channels[:, None, :, None, None].expand(n, t, k, 1, s)
+        whole.scatter_(3, index, chosen[:, :, :, None])
+        return {name: whole.view(n, t * k, *relevance.shape[2:])}
+    (below,) = passed.engine.program.operations[step].inputs
+    side = passed.values[below].shape[2:]
+    taps = tap_sites(passed.engine.rules[step].geometry, *side)
+    # Turned round: of each site below, the one above that reads it by each tap, or a
+    # last one without relevance.
+    sites = np.full((side.numel(), taps.shape[1]), len(taps))
+    above, tap = np.nonzero(taps >= 0)
+    sites[taps[above, tap], tap] = above
+    places = torch.from_numpy(sites.ravel()).to(chosen.device)
+    total: Tensor | None = None
+    every = {*every, *passed.engine.exposed([name])}
+    for branch in passed.branches(step, every=step in every):
+        scale = pick_channels(branch.scale[:, None].flatten(3), channels)
+        scaled = functional.pad(chosen * scale, (0, 1))
+        rows = scaled.index_select(3, places).unflatten(3, sites.shape)
+        part = rows @ branch.weight.flatten(2)[channels].transpose(2, 3)[:, None]
+        if isinstance(branch.multiplier, Tensor):
+            part.mul_(branch.multiplier.flatten(2).transpose(1, 2)[:, None, None])
+        elif branch.multiplier != 1.0:
+            part.mul_(branch.multiplier)
+        total = part if total is None else total.add_(part)
+    assert total is not None
+    return {below: total.flatten(1, 2).transpose(2, 3).unflatten(3, side)}
+
+
+def single_step(engine: NativeEngine, name: str) -> str | None:
+    """Return the convolution whose output a value is, but for what passes all on."""
+    operation = engine.program.operations[name]
+    while operation.kind == "pass" and (
+        isinstance(operation.rule, Pass) or not isinstance(operation.module, Activation)
+    ):
+        operation = engine.program.operations[operation.inputs[0]]
+    rule = engine.rules.get(operation.name)
+    if operation.kind != "conv" or rule is None or rule.is_dense:
+        return None
+    return operation.name
