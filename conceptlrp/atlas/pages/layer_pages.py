@@ -272,18 +272,18 @@ def mapped_reports(
     """
     upcoming = iter(reports)
     while together := list(islice(upcoming, _TOGETHER)):
-        pairs = np.array(list(_wanted(together)), dtype=np.int64).reshape(-1, 3)
+        pairs = np.array(list(_wanted(together)), dtype=np.int64).reshape(-1, 4)
         maps = _maps(np.unique(pairs, axis=0), together[0], store, explainer)
         for report in together:
             yield replace(report, strips=_filled(report, maps))
 
 
-def _wanted(reports: Iterable[ChannelReport]) -> Iterator[tuple[int, int, int]]:
-    """Yield row, number of the layer and channel of the maps that are missing."""
+def _wanted(reports: Iterable[ChannelReport]) -> Iterator[tuple[int, ...]]:
+    """Yield row, target 0, layer 0 and channel of the maps that are missing."""
     for report in reports:
         for boards in report.strips.values():
             if boards.heatmaps is None:
-                yield from ((row, 0, report.channel) for row in boards.rows.tolist())
+                yield from ((row, 0, 0, report.channel) for row in boards.rows.tolist())
 
 
 def _maps(
@@ -305,14 +305,14 @@ def _maps(
     for chosen, maps in conditional_heatmaps(
         explainer,
         store.positions[rows],
-        target,
+        [target],
         local,
         [report.layer],
         _BATCH,
         baseline=store.baseline.take(rows),
     ):
         for pair, each in zip(pairs[chosen].tolist(), maps, strict=True):
-            found[pair[0], pair[2]] = each
+            found[pair[0], pair[3]] = each
     return found
 
 

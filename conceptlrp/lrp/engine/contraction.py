@@ -108,15 +108,20 @@ def dense(tangents: Tangents, values: Tensor) -> Tensor:
 
 
 def pick_channels(maps: Tensor, channels: Tensor) -> Tensor:
-    """Pick channels (N, K) from the maps of all, (N, T, C, P)."""
+    """Pick channels (N, T, K) from the maps of all, (N, T, C, P)."""
     n_channels = maps.shape[2]
     # All channels in their order, the usual case, need no copy.
-    if channels.shape[1] == n_channels and bool(
+    if channels.shape[2] == n_channels and bool(
         (channels == torch.arange(n_channels, device=channels.device)).all()
     ):
         return maps
-    index = channels[:, None, :, None].expand(-1, maps.shape[1], -1, maps.shape[3])
-    return maps.gather(2, index)
+    return maps.gather(2, channels[..., None].expand(-1, -1, -1, maps.shape[3]))
+
+
+def of_targets(channels: Tensor, n_targets: int) -> Tensor:
+    """Return channels (N, K), the same for all targets, or (N, T, K) as the latter."""
+    alike = channels.dim() == 2
+    return channels[:, None].expand(-1, n_targets, -1) if alike else channels
 
 
 def single_channels(
@@ -127,7 +132,7 @@ def single_channels(
     step: str | None,
     every: Collection[str],
 ) -> dict[str, Tensor]:
-    """Return where relevance of single channels (N, K) starts, each by itself.
+    """Return where relevance of single channels (N, T, K) starts, each by itself.
 
     With a step (see `single_step`) it goes down that at once by its own channel's
     weights, a C-th of them. Shapes: `relevance` (N, T, C, H, W). Returns (N, T * K, C',
@@ -137,7 +142,7 @@ def single_channels(
     if step is None:
         n, t, k, s = chosen.shape
         whole = chosen.new_zeros(n, t, k, relevance.shape[2], s)
-        index = channels[:, None, :, None, None].expand(n, t, k, 1, s)
+        index = channels[..., None, None].expand(n, t, k, 1, s)
         whole.scatter_(3, index, chosen[:, :, :, None])
         return {name: whole.view(n, t * k, *relevance.shape[2:])}
     (below,) = passed.engine.program.operations[step].inputs
@@ -152,17 +157,18 @@ def single_channels(
     total: Tensor | None = None
     every = {*every, *passed.engine.exposed([name])}
     for branch in passed.branches(step, every=step in every):
-        scale = pick_channels(branch.scale[:, None].flatten(3), channels)
+        scale = branch.scale[:, None].flatten(3).expand(-1, channels.shape[1], -1, -1)
+        scale = pick_channels(scale, channels)
         scaled = functional.pad(chosen * scale, (0, 1))
-        rows = scaled.index_select(3, places).unflatten(3, sites.shape)
-        part = rows @ branch.weight.flatten(2)[channels].transpose(2, 3)[:, None]
+        rows = torch.unflatten(scaled.index_select(3, places), 3, sites.shape)
+        part = rows @ branch.weight.flatten(2)[channels].transpose(3, 4)
         if isinstance(branch.multiplier, Tensor):
             part.mul_(branch.multiplier.flatten(2).transpose(1, 2)[:, None, None])
         elif branch.multiplier != 1.0:
             part.mul_(branch.multiplier)
         total = part if total is None else total.add_(part)
     assert total is not None
-    return {below: total.flatten(1, 2).transpose(2, 3).unflatten(3, side)}
+    return {below: torch.unflatten(total.flatten(1, 2).transpose(2, 3), 3, side)}
 
 
 def single_step(engine: NativeEngine, name: str) -> str | None:

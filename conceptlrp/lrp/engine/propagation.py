@@ -22,6 +22,7 @@ from torch import Tensor
 from conceptlrp.errors import CompositeError
 from conceptlrp.lrp.engine.contraction import (
     conditional_heatmaps,
+    of_targets,
     pick_channels,
     single_channels,
     single_step,
@@ -213,6 +214,13 @@ class NativePassed:
         maps = {layer: found[owner.nodes[layer]] for layer in owner.layers}
         return found[owner.input], sum_squares(maps) if summed else maps
 
+    def layer_relevance(self, starts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Send relevance down to layers alone: (N, T, C, H, W) of every layer."""
+        nodes = {layer: self.owner.nodes[layer] for layer in self.owner.layers}
+        with torch.no_grad():
+            found = self._send(starts, tuple(nodes.values()))
+        return {layer: found[node] for layer, node in nodes.items()}
+
     def input_relevance(
         self, starts: Mapping[str, Tensor], every: Collection[str] = ()
     ) -> Tensor:
@@ -294,7 +302,7 @@ class NativePassed:
         cut = {n: torch.ones_like(values[n], dtype=torch.bool) for n in names}
         passed = NativeForward(self.passed.engine, values, cut=cut)
         every = torch.arange(relevance.shape[2], device=relevance.device)
-        channels = every.expand(len(relevance), -1)
+        channels = every.expand(*relevance.shape[:2], -1)
         starts, exposed = (upper, relevance, channels, None), self.owner.exposed
         arrived = partial(torch.sum, dim=(3, 4))
         return self._singly(
@@ -372,7 +380,8 @@ class NativePassed:
     ) -> tuple[dict[str, Tensor], str]:
         """Send the relevance of single channels to the input.
 
-        Shapes: `relevance` (N, T, C, H, W), `channels` (N, K). Returns (N, T, K, n, n):
+        Shapes: `relevance` (N, T, C, H, W), `channels` (N, K), or (N, T, K) if each
+        target has its own. Returns (N, T, K, n, n):
         input relevance through each channel alone, planes summed; the `mode` of an
         `Attribution`. The relevance is this pass's own: without a baseline a dead unit
         has none.
@@ -380,11 +389,9 @@ class NativePassed:
         if self.owner.second:
             return self.second.conditional(relevance, channels)
         owner = self.owner
-        n_positions, n_targets = next(iter(relevance.values())).shape[:2]
-        wanted = {
-            owner.nodes[layer]: n_positions * rows.shape[1] * n_targets
-            for layer, rows in channels.items()
-        }
+        n_targets = next(iter(relevance.values())).shape[1]
+        channels = {n: of_targets(rows, n_targets) for n, rows in channels.items()}
+        wanted = {owner.nodes[n]: rows.numel() for n, rows in channels.items()}
         with torch.no_grad():
             flowing = {n: self._flowing(n, relevance[n]) for n in channels}
             swept: tuple[str, ...] = ()
@@ -415,8 +422,7 @@ class NativePassed:
         side = self.passed.values[self.owner.input].shape[2:]
         found: dict[str, Tensor] = {}
         for layer, chosen in channels.items():
-            shape = (*relevance[layer].shape[:2], chosen.shape[1], side.numel())
-            found[layer] = relevance[layer].new_zeros(shape)
+            found[layer] = relevance[layer].new_zeros(*chosen.shape, side.numel())
         for node, rows, squares, tangents in self._tangents(tuple(nodes)):
             layer = nodes[node]
             maps = conditional_heatmaps(tangents, relevance[layer][rows])
@@ -477,11 +483,11 @@ class NativePassed:
         layer, relevance, channels, step = starts
         n, t = relevance.shape[:2]
         parts = []
-        for some in torch.split(channels, max(1, _REVERSE_ROWS // (n * t)), 1):
+        for some in torch.split(channels, max(1, _REVERSE_ROWS // (n * t)), 2):
             # P is linear and the same for all: to it, every channel of every target
             # is one more target.
             node = self.owner.nodes[layer]
             start = single_channels(passed, node, relevance, some, step, every)
             found = passed.relevance(start, (end,), every=every, baselines=baselines)
-            parts.append(torch.unflatten(arrived(found[end]), 1, (t, some.shape[1])))
+            parts.append(torch.unflatten(arrived(found[end]), 1, some.shape[1:]))
         return torch.cat(parts, 2)
