@@ -42,9 +42,9 @@ _STRONGEST = 6
 _GROUPS = 8
 # Groups of fewer channels say nothing.
 _FEWEST = 8
-# Channels whose boards are explained together: most boards are of one channel only,
-# and reports hold what they describe.
-_TOGETHER = 64
+# Channels whose boards are explained together, each board once for all of them;
+# reports hold what they describe, about 64 KB each.
+_TOGETHER = 512
 _BATCH = 64
 
 Maps = NDArray[np.float32]

@@ -118,10 +118,10 @@ def pick_channels(maps: Tensor, channels: Tensor) -> Tensor:
     return maps.gather(2, channels[..., None].expand(-1, -1, -1, maps.shape[3]))
 
 
-def of_targets(channels: Tensor, n_targets: int) -> Tensor:
-    """Return channels (N, K), the same for all targets, or (N, T, K) as the latter."""
-    alike = channels.dim() == 2
-    return channels[:, None].expand(-1, n_targets, -1) if alike else channels
+def of_targets(channels: Tensor, relevance: Tensor) -> Tensor:
+    """Return channels (N, K), or (N, T, K), as each target of relevance has its own."""
+    rows = channels[:, None] if channels.dim() == 2 else channels
+    return rows.expand(*relevance.shape[:2], -1)
 
 
 def single_channels(

@@ -214,7 +214,7 @@ class HookPassed:
             return self.second.conditional(relevance, channels)
         found = {}
         for layer, chosen in channels.items():
-            rows = of_targets(chosen, relevance[layer].shape[1])
+            rows = of_targets(chosen, relevance[layer])
             few = rows[0].numel() <= _FEW_PASSES
             send = self._send_channels if few else self._differentiate
             found[layer] = send(layer, relevance[layer], rows)

@@ -389,8 +389,7 @@ class NativePassed:
         if self.owner.second:
             return self.second.conditional(relevance, channels)
         owner = self.owner
-        n_targets = next(iter(relevance.values())).shape[1]
-        channels = {n: of_targets(rows, n_targets) for n, rows in channels.items()}
+        channels = {n: of_targets(rows, relevance[n]) for n, rows in channels.items()}
         wanted = {owner.nodes[n]: rows.numel() for n, rows in channels.items()}
         with torch.no_grad():
             flowing = {n: self._flowing(n, relevance[n]) for n in channels}
