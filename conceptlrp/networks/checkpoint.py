@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from conceptlrp.errors import CheckpointError, NetworkError, check_type
 from conceptlrp.files import write_whole
+from conceptlrp.jsontext import loads
 from conceptlrp.networks.adapting import adapt, is_wrapped
 from conceptlrp.networks.architectures import BoardNetwork
 from conceptlrp.networks.digest import network_digest, rounded_weights, weights_digest
@@ -208,8 +209,8 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     _check_header(header, file)
     try:
         for key in ("architecture", "training"):
-            header[key] = json.loads(header[key])
-    except json.JSONDecodeError as error:
+            header[key] = loads(header[key])
+    except (TypeError, ValueError) as error:
         msg = f"{file}: the header's {key} is not JSON ({error})"
         raise CheckpointError(msg) from error
     return header
