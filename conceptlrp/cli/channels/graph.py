@@ -50,7 +50,7 @@ def graph(
 
     One that the store already has is shown, unless --network or --overwrite is given.
     """
-    from conceptlrp.concept_graph import MeanConceptGraph, graph as average, node_link
+    from conceptlrp.concept_graph import MeanConceptGraph, node_link
     from conceptlrp.store import open_store
 
     _check_options(position, move, target)
@@ -65,6 +65,9 @@ def graph(
     elif isinstance(known, MeanConceptGraph):
         found = known
     else:
+        # It needs torch, which one that is shown does not.
+        from conceptlrp.concept_graph import graph as average
+
         found = store_result(
             MeanConceptGraph,
             average,
