@@ -397,7 +397,7 @@ def test_labels_exchanged_within_plies_hardly_ever_pass():
         changes = pairs.differences
         exchanged = replace(pairs, columns=_exchanged(columns, plies, seed))
         differ = exchanged.spread >= LEAST_GAMES
-        layer = _correlate(changes, [], exchanged, differ, seed=1000 * seed)
+        layer = _correlate([changes], exchanged, differ, lead=0.1, seed=1000 * seed)
         verdicts, sizes = layer.passed[:, differ], np.abs(layer.r[:, differ])
         passed, tested = passed + int(verdicts.sum()), tested + verdicts.size
         best = np.arange(len(sizes)), sizes.argmax(axis=1)
