@@ -180,10 +180,10 @@ def label(
     explainer = store_explainer(store, network, layers=layers)
     if save:
         store.results.check_free(ScoredLabels, target=target, overwrite=overwrite)
-    study = _prepare(
+    study = prepare_study(
         store, explainer, asked, target, n_positions, split=seed, seed=seed, maps=True
     )
-    scores = _score(study.networks, study.comparison, report)
+    scores = score_networks(study.networks, study.comparison, report)
     found = ScoredLabels(
         target=study.networks.target_name,
         positions=len(study.sample),
@@ -385,12 +385,12 @@ def held_out_study(
         own = tuple(n for n in first.labels if n in kept and n not in LABELS)
         asked = replace(asked, columns=own, criteria=first.criteria)
         held_out, split = scored.positions, scored.seed
-    return _prepare(
+    return prepare_study(
         store, explainer, asked, target, held_out, split=split, seed=seed, maps=False
     )
 
 
-def _prepare(
+def prepare_study(
     store: Store,
     explainer: Explainer,
     asked: LabelOptions,
@@ -432,12 +432,16 @@ def _prepare(
     return Study(networks, sample, comparison, controls, asked, seed)
 
 
-def _score(
-    networks: Networks, comparison: Comparison, report: OnProgress
+def score_networks(
+    networks: Networks,
+    comparison: Comparison,
+    report: OnProgress,
+    *,
+    exchanges: int = 1,
 ) -> dict[str, list[LabelScores]]:
     """Score all networks, a few layers at a time, as their maps fit into memory.
 
-    By layer the trained one, that with its positions exchanged, and the random ones.
+    By layer the trained one, its `exchanges` of positions, and the random ones.
     """
     values, found = networks.values(report), {}
     for group in networks.groups():
@@ -446,7 +450,7 @@ def _score(
             tables: list[dict[str, NDArray[Any]]] = []
             for summed, mapped in zip(values, maps, strict=True):
                 tables.append(summed.pop(layer) | mapped.pop(layer))
-            found[layer] = comparison.score(tables, exchanges=1)
+            found[layer] = comparison.score(tables, exchanges=exchanges)
             report("layers", len(found), len(networks.explainers[0].layers))
     return found
 
