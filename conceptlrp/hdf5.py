@@ -5,6 +5,7 @@ take its data from any other file of the machine. Nothing here asks for memory
 before the declared sizes agree with what is stored, and nothing follows a link.
 """
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil, prod
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import h5py
+import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.errors import FileFormatError
 
@@ -26,6 +29,7 @@ _LARGEST_DATASET: Final = 1 << 38
 # Real tables shrink to a tenth at best; what is small may be all alike.
 _BEST_RATIO: Final = 100
 _SMALL: Final = 1 << 26
+_MAPPED: Final = 1 << 20
 _FILTERS: Final = {
     h5py.h5z.FILTER_DEFLATE: "gzip",
     h5py.h5z.FILTER_SHUFFLE: "shuffle",
@@ -95,6 +99,22 @@ def dataset(
     return found
 
 
+def mapped(found: h5py.Dataset) -> NDArray[Any]:
+    """Return a dataset, which stays in the file if it is large and not packed.
+
+    Processes then share its pages, which the system takes back when it needs memory.
+    """
+    place = found.id.get_offset()
+    if found.chunks or place is None or found.nbytes < _MAPPED:
+        whole: NDArray[Any] = found[()]
+        return whole
+    # The file that is open, not another one that has its name by now.
+    handle = found.file.id.get_vfd_handle()
+    content = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+    flat = np.frombuffer(content, found.dtype, found.size, place)
+    return flat.reshape(found.shape)
+
+
 def dataset_names(file: h5py.Group) -> list[str]:
     """Return the full names of all datasets in a file, sorted; links are skipped."""
     found: list[str] = []
@@ -119,22 +139,27 @@ def dataset_names(file: h5py.Group) -> list[str]:
 
 def member(group: h5py.Group, name: str, kind: type) -> Any:
     """Return what lies in a group itself, not behind a link."""
-    link = group.get(name, getlink=True)
-    if not isinstance(link, h5py.HardLink) or not isinstance(group[name], kind):
+    found, word = None, name.encode()
+    links = group.id.links
+    if links.exists(word) and links.get_info(word).type == h5py.h5l.TYPE_HARD:
+        found = group[name]
+    if not isinstance(found, kind):
         msg = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
         raise FileFormatError(msg)
-    return group[name]
+    return found
 
 
 def text_attribute(file: h5py.Group, name: str) -> str:
     """Return an attribute that is text of fixed length, else an empty text."""
-    if name not in file.attrs:
+    if not h5py.h5a.exists(file.id, name.encode()):
         return ""
-    found = file.attrs.get_id(name)
+    found = h5py.h5a.open(file.id, name.encode())
     # Text of variable length is not even read: damaged, it can crash HDF5.
     if found.dtype.kind != "S" or found.shape != ():
         return ""
-    return bytes(file.attrs[name]).decode("utf-8")
+    content = np.empty((), found.dtype)
+    found.read(content)
+    return bytes(content.item()).decode("utf-8")
 
 
 def add_dataset(file: h5py.Group, name: str, data: Any, **options: Any) -> None:

@@ -4,6 +4,7 @@ Dataclasses become objects by the names of their fields, arrays nested lists, tu
 lists; what is not finite becomes null, so that the text is strict JSON.
 """
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,33 @@ def dumps(value: object, *, indent: bool = False) -> bytes:
 def plain(value: object) -> Any:
     """Return a result as dicts, lists, text, finite numbers and None."""
     return orjson.loads(dumps(value))
+
+
+def loads(text: str | bytes) -> Any:
+    """Read JSON; whatever is wrong with it is a ValueError that says so briefly."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        msg = "too many brackets stand in each other"
+        raise ValueError(msg) from error
+    except UnicodeDecodeError as error:
+        # The error itself has all of the text in it.
+        msg = f"byte {error.start} is no text in UTF-8"
+        raise ValueError(msg) from None
+
+
+def read(path: Path, *, largest: int = 1 << 24) -> dict[str, Any]:
+    """Read an object from a file of so many bytes at most."""
+    with path.open("rb") as file:
+        text = file.read(largest + 1)
+    if len(text) > largest:
+        msg = f"has more than {largest:,} bytes"
+        raise ValueError(msg)
+    found = loads(text)
+    if not isinstance(found, dict):
+        msg = "is no JSON object"
+        raise ValueError(msg)  # noqa: TRY004
+    return found
 
 
 class Plain:

@@ -172,9 +172,9 @@ def check_folder(place: Path, marker: str, kind: str, *, overwrite: bool) -> Non
 def read_marker(place: Path, marker: str, kind: str) -> dict[str, Any] | None:
     """Read the marker of a folder, None where it has none of this kind."""
     try:
-        record = json.loads((place / marker).read_bytes())
-        return dict(record) if record["encoding-type"] == kind else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        record = jsontext.read(place / marker)
+        return record if record["encoding-type"] == kind else None
+    except (OSError, ValueError, KeyError):
         return None
 
 

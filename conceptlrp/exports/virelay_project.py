@@ -206,7 +206,7 @@ def _write_positions(folder: Path, chosen: Extract) -> str:
     """Write what is known of positions as clusterings; return the file's name."""
     store, rows = chosen.store, chosen.rows
     clusters: dict[str, NDArray[Any]] = {
-        "phase": store.columns.metadata.phase[rows].astype(np.int32),
+        "phase": store.columns.metadata.phase(rows).astype(np.int32),
         "mover": store.positions.mover[rows].astype(np.int32),
     }
     for label in store.columns.label_names:

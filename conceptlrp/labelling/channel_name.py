@@ -124,8 +124,8 @@ class ChannelName:
 def described(label: str, sign: int, measure: str = ACTIVATION) -> str:
     """Say of a label and a sign what a channel does, as a measure shows it.
 
-    >>> described("own corners", -1), described("mobility", 1, RELEVANCE)
-    ('low on own corners', 'used when mobility is high')
+    >>> described("own corners", -1), described("mobility", -1)
+    ('low on own corners', 'low when mobility is high')
     """
     if _is_move(label) and measure not in (PLACE, FIRING_PLACE, RULE, INTERCHANGE):
         return f"speaks {'for' if sign >= 0 else 'against'} {_plural(label)}"
@@ -138,7 +138,9 @@ def described(label: str, sign: int, measure: str = ACTIVATION) -> str:
         return f"{verb} {'at' if sign >= 0 else 'away from'} {label}"
     if measure == INTERCHANGE or sign >= 0:
         return label
-    return f"low on {label}"
+    known = LABELS.get(label)
+    is_number = known is not None and known.kind == "number"
+    return f"low when {label} is high" if is_number else f"low on {label}"
 
 
 def _used(label: str, sign: int) -> str:

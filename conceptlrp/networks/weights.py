@@ -11,27 +11,28 @@ Which network the weights are of follows from themselves: a tensor that only one
 architecture has says which, and the shapes of a few tensors say how large.
 """
 
-import io
-import pickle
+import re
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import isqrt
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from conceptlrp.errors import CheckpointError
+from conceptlrp.files import file_digest
 from conceptlrp.networks.architectures import (
     SIZES,
     BoardNetwork,
     OthelloNet,
     ResidualTower,
 )
+from conceptlrp.othello.files.plain_pickle import Machine, PickleError
 
 #: The networks that a file can hold.
 ARCHITECTURES: tuple[type[BoardNetwork], ...] = (OthelloNet, ResidualTower)
@@ -42,6 +43,7 @@ _Builder = Callable[[], BoardNetwork]
 # torch stores members uncompressed: more content than file is an archive bomb.
 _LARGEST_RATIO = 1.5
 _LARGEST_PICKLE = 1 << 22
+_DIGITS = 64
 
 _ITEM_BYTES = {
     "BoolStorage": 1,
@@ -59,6 +61,8 @@ _ITEM_BYTES = {
 _KEYS = ("state_dict", "model_state_dict", "model", "network", "net")
 _PREFIXES = ("module.", "_orig_mod.")
 _POINTER = b"version https://git-lfs.github.com/spec/"
+# Stands for whatever a pickle makes.
+_INERT = object()
 _REBUILDERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_parameter")
 
 
@@ -69,10 +73,20 @@ def is_pickle(file: Path) -> bool:
     return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] <= b"\x05")
 
 
-def check_no_pointer(file: Path) -> None:
-    """Refuse a missing file, and the pointer that Git leaves of a large one."""
+def check_given(file: Path) -> None:
+    """Refuse a missing file, the pointer that Git leaves of a large one, and damage.
+
+    Damage is told by a file ``NAME.sha256`` beside it, as sha256sum writes it.
+    """
     if not file.is_file():
         msg = f"{file}: no such file"
+        raise CheckpointError(msg)
+    if (expected := _noted_digest(file)) and (found := file_digest(file)) != expected:
+        msg = (
+            f"{file}: has the SHA-256 {found[:12]}…, {_note(file).name} says "
+            f"{expected[:12]}…; get the file again, or write {_note(file).name} anew "
+            "where it was changed on purpose"
+        )
         raise CheckpointError(msg)
     with file.open("rb") as opened:
         if opened.read(len(_POINTER)) == _POINTER:
@@ -83,18 +97,55 @@ def check_no_pointer(file: Path) -> None:
             raise CheckpointError(msg)
 
 
-def read_tensors(file: Path) -> Mapping[str, Tensor]:
-    """Read the weights in what torch.save wrote, on the CPU."""
+def _note(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")
+
+
+def _noted_digest(file: Path) -> str:
+    """Return the digest that stands beside a file, "" where there is none."""
+    note = _note(file)
+    try:
+        with note.open("rb") as opened:
+            word = (opened.read(_DIGITS + 1).split() or [b""])[0].decode("ascii")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeError) as error:
+        msg = f"{note}: cannot be read ({error}); write it anew by sha256sum"
+        raise CheckpointError(msg) from error
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", word):
+        msg = f"{note}: expected to begin with {_DIGITS} hexadecimal digits"
+        raise CheckpointError(msg)
+    return word.lower()
+
+
+def provenance(file: Path, *, has_digest: bool = False) -> dict[str, str]:
+    """Say what a file of weights is, and by what damage to it is noticed, in words."""
+    guard = "SHA-256 of the weights" if has_digest else ""
+    if not guard and zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            guard = "CRC-32 of every part" if _has_sums(archive) else ""
+    if _note(file).is_file():
+        guard = f"SHA-256 in {_note(file).name}"
+    cure = f"none; 'sha256sum {file.name} > {_note(file).name}' adds one"
+    return {"file_sha256": file_digest(file), "checksum": guard or cure}
+
+
+def read_saved(file: Path, what: str = "damaged, or not written by torch.save") -> Any:
+    """Read what torch.save wrote, on the CPU, once it is known to do no harm."""
     try:
         _look_through(file)
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     # Whatever a damaged pickle or archive makes torch raise, the remedy is the same.
     except Exception as error:
-        msg = f"{file}: damaged, or not written by torch.save ({error})"
-        raise CheckpointError(msg.splitlines()[0]) from error
-    return plain_names(_state_dict(content, file))
+        msg = f"{file}: {what} ({error})"
+        raise CheckpointError(msg.partition("\n")[0]) from error
+
+
+def read_tensors(file: Path) -> Mapping[str, Tensor]:
+    """Read the weights in what torch.save wrote, on the CPU."""
+    return plain_names(_state_dict(read_saved(file), file))
 
 
 def plain_names(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
@@ -114,9 +165,10 @@ def _state_dict(content: object, file: Path) -> Mapping[str, Tensor]:
         raise CheckpointError(msg)
     for name, tensor in state.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            shown = f"'{name[:80]}'" if isinstance(name, str) else "a number"
             known = ", ".join(f"'{key}'" for key in _KEYS)
             msg = (
-                f"{file}: {name!r} is no tensor; expected a dict with the key "
+                f"{file}: {shown} is no tensor; expected a dict with the key "
                 f"'state_dict' that holds tensors (or one of {known})"
             )
             raise CheckpointError(msg)
@@ -128,39 +180,70 @@ class _Storage:
     item_bytes: int
 
 
-class _Inert:
-    """Stands for whatever rebuilds a tensor: takes anything, does nothing."""
+class _Inventory(Machine):
+    """Notes the storages of a pickle of tensors, and makes and calls nothing.
 
-    def __init__(self, *_: object) -> None:
-        pass
+    Keys are text or whole numbers: those of tuples in tuples take torch for ever.
+    """
 
-
-class _Inventory(pickle.Unpickler):
-    """Reads a pickle of tensors, notes its storages, and calls nothing."""
-
-    def __init__(self, opened: IO[bytes], file: Path) -> None:
-        super().__init__(opened, encoding="utf-8")
+    def __init__(self, data: bytes, file: Path) -> None:
+        super().__init__(data)
         self.file = file
         self.bytes_of: dict[str, int] = {}
 
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
+    def named(self, name: str) -> Any:
+        kind = name.removeprefix("torch.")
+        if name == "collections.OrderedDict":
             return OrderedDict
-        if module == "torch" and name in _ITEM_BYTES:
-            return _Storage(_ITEM_BYTES[name])
-        if module == "torch._utils" and name in _REBUILDERS:
-            return _Inert
+        if kind != name and kind in _ITEM_BYTES:
+            return _Storage(_ITEM_BYTES[kind])
+        if name.removeprefix("torch._utils.") in _REBUILDERS:
+            return _INERT
         msg = (
-            f"{self.file}: asks for {module}.{name}, which is no part of a network's "
+            f"{self.file}: asks for {name[:80]}, which is no part of a network's "
             "weights and could run code; nothing was loaded"
         )
         raise CheckpointError(msg)
 
-    def persistent_load(self, pid: Any) -> _Inert:
-        _, storage, key, _, count = pid[:5]
-        claimed = int(count) * storage.item_bytes
-        self.bytes_of[str(key)] = max(claimed, self.bytes_of.get(str(key), 0))
-        return _Inert()
+    def called(self, maker: Any, arguments: Any) -> Any:
+        if maker is OrderedDict:
+            _check_keys(pair[0] for pairs in arguments for pair in pairs)
+        elif maker is not _INERT:
+            msg = "calls what is no function"
+            raise PickleError(msg)
+        return _INERT
+
+    def other(self, name: str, argument: Any) -> None:
+        if name in ("LONG1", "LONG4"):
+            self.stack.append(argument)
+        elif name == "EMPTY_DICT":
+            self.push(_INERT)
+        elif name in ("SETITEM", "SETITEMS"):
+            n = 2 if name == "SETITEM" else len(self.stack) - self.marks.pop()
+            _check_keys(self.popped(n)[::2])
+        elif name == "BUILD":
+            self.popped(1)
+        elif name == "BINPERSID":
+            self._note_storage(*self.popped(1)[0])
+            self.push(_INERT)
+        else:
+            super().other(name, argument)
+
+    def _note_storage(
+        self, _: Any, kind: Any, key: Any, place: Any, count: Any, view: Any = None
+    ) -> None:
+        _check_keys((key, place, count))
+        if view is not None or not isinstance(key, str):
+            msg = "has storages of no checkpoint"
+            raise PickleError(msg)
+        claimed = int(count) * kind.item_bytes
+        self.bytes_of[key] = max(claimed, self.bytes_of.get(key, 0))
+
+
+def _check_keys(keys: Iterable[object]) -> None:
+    if not all(isinstance(key, str | int) for key in keys):
+        msg = "has a key that is neither text nor a whole number"
+        raise PickleError(msg)
 
 
 def _look_through(file: Path) -> None:
@@ -172,7 +255,12 @@ def _look_through(file: Path) -> None:
 
 def _look_through_archive(file: Path) -> None:
     with zipfile.ZipFile(file) as archive:
-        sizes = {member.filename: member.file_size for member in archive.infolist()}
+        members = archive.infolist()
+        sizes = {member.filename: member.file_size for member in members}
+        # Of two members of one name, torch may read the other one.
+        if len({name.casefold() for name in sizes}) < len(members):
+            msg = f"{file}: a zip archive with two members of one name"
+            raise CheckpointError(msg)
         content = sum(sizes.values())
         if content > _LARGEST_RATIO * file.stat().st_size:
             msg = (
@@ -184,8 +272,14 @@ def _look_through_archive(file: Path) -> None:
         if len(names) != 1 or sizes[names[0]] > _LARGEST_PICKLE:
             msg = f"{file}: a zip archive, but not one of torch.save"
             raise CheckpointError(msg)
-        inventory = _Inventory(io.BytesIO(archive.read(names[0])), file)
-    inventory.load()
+        if _has_sums(archive) and (damaged := archive.testzip()):
+            msg = f"{file}: damaged, {damaged} has another CRC-32; get the file again"
+            raise CheckpointError(msg)
+        member = archive.getinfo(names[0])
+        if not _has_sums(archive):
+            member.CRC = None  # type: ignore[assignment]
+        inventory = _Inventory(archive.read(member), file)
+    inventory.run()
     folder = names[0].removesuffix(".pkl")
     for key, claimed in inventory.bytes_of.items():
         stored = sizes.get(f"{folder}/{key}", 0)
@@ -193,14 +287,22 @@ def _look_through_archive(file: Path) -> None:
             _refuse_claim(file, claimed, stored)
 
 
+def _has_sums(archive: zipfile.ZipFile) -> bool:
+    """Tell whether torch was asked for checksums, as it is unless told otherwise."""
+    return any(member.CRC for member in archive.infolist())
+
+
 def _look_through_pickles(file: Path) -> None:
-    """Look through the older format: magic, version, system, then the content."""
+    """Look through the older format: magic, version, system, content, storages."""
     with file.open("rb") as opened:
-        for _ in range(3):
-            _Inventory(opened, file).load()
-        inventory = _Inventory(opened, file)
-        inventory.load()
-    claimed = sum(inventory.bytes_of.values())
+        data = opened.read(_LARGEST_PICKLE)
+    claimed = 0
+    for _ in range(5):
+        inventory = _Inventory(data, file)
+        found = inventory.run()
+        data = data[inventory.stream.tell() :]
+        claimed += sum(inventory.bytes_of.values())
+    _check_keys(found)
     if claimed > file.stat().st_size:
         _refuse_claim(file, claimed, file.stat().st_size)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from conceptlrp.othello import PASS, square_name
 from conceptlrp.reference.strips import quantile_rows
 from conceptlrp.store import Store
+from conceptlrp.store.ranking import share_of
 
 #: Plies of a phase.
 PHASE_PLIES = 10
@@ -77,14 +78,19 @@ def layer_statistics(
 ) -> LayerStatistics:
     """Compute the statistics of a layer in one pass over a store."""
     phase = store.columns.metadata.of_positions("ply").astype(np.int64) // PHASE_PLIES
-    moves = store.arrays.explained_square(target=target)
     sums = _Sums(int(phase.max(initial=0)) + 1, store.channels(layer))
-    for start in range(0, len(store), _BLOCK):
-        rows = slice(start, min(start + _BLOCK, len(store)))
+    for rows in _row_blocks(store):
         share = store.arrays.share(layer, rows=rows, target=target)
         sums.add(share, store.arrays.activation(layer, rows=rows) != 0, phase[rows])
-        sums.add_moves(share, moves[rows])
+        moves = store.arrays.explained_square(rows=rows, target=target)
+        sums.add_moves(share, moves)
     return _of_sums(layer, sums)
+
+
+def _row_blocks(store: Store) -> Iterator[slice]:
+    """Go through all rows once, so that every shard is opened once."""
+    for start in range(0, len(store), _BLOCK):
+        yield slice(start, min(start + _BLOCK, len(store)))
 
 
 class _Sums:
@@ -231,15 +237,14 @@ def read_columns(
     width = max(_CHUNK, _GROUP // max(len(store), 1) // _CHUNK * _CHUNK)
     for start in range(0, len(channels), width):
         chosen = np.asarray(channels[start : start + width])
-        tables = (
-            store.arrays.relevance(layer, channels=chosen, target=target),
-            store.arrays.share(layer, channels=chosen, target=target),
-            store.arrays.activation(layer, channels=chosen),
-        )
-        yield [
-            Column(channel, *(np.ascontiguousarray(table[:, i]) for table in tables))
-            for i, channel in enumerate(chosen.tolist())
-        ]
+        tables = np.empty((3, len(chosen), len(store)), np.float32)
+        arrays, relevance, share, activation = store.arrays, *tables
+        for rows in _row_blocks(store):
+            found = arrays.relevance(layer, rows=rows, channels=chosen, target=target)
+            relevance[:, rows] = found.T
+            share[:, rows] = share_of(found, arrays.norm(layer, rows, target)).T
+            activation[:, rows] = arrays.activation(layer, rows=rows, channels=chosen).T
+        yield [Column(c, *tables[:, i]) for i, c in enumerate(chosen.tolist())]
 
 
 def channel_statistics(column: Column, layer: LayerStatistics) -> ChannelStatistics:

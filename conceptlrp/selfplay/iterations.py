@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from conceptlrp.errors import check_least
+from conceptlrp.errors import CheckpointError, check_least
 from conceptlrp.networks import BoardNetwork
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import check_even, match
@@ -158,7 +158,11 @@ def train_iterations(
         msg = "patience needs held-out games, iterations have the arena instead"
         raise ValueError(msg)
     folder.begin(run.identity)
-    done = [Iteration(**row) for row in folder.iterations]
+    try:
+        done = [Iteration(**row) for row in folder.iterations]
+    except TypeError as error:
+        msg = f"{folder.path}: its iterations are damaged; begin anew with overwrite"
+        raise CheckpointError(msg) from error
     if done:
         network.load_state_dict(folder.champion().state_dict())
     snapshots = _snapshots(run.training.snapshot_marks, run.options.iterations)

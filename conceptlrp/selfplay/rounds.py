@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ from conceptlrp.othello.files.selfplay_file import (
     checked_header,
     json_lines,
 )
-from conceptlrp.othello.position import parse_square
+from conceptlrp.othello.position import squares_by_name
 from conceptlrp.othello.symmetry import turn, turn_squares
 from conceptlrp.progress import OnProgress
 from conceptlrp.selfplay.arena import GameTable, random_openings
@@ -323,8 +324,16 @@ def read_self_play(path: str | os.PathLike[str]) -> SelfPlayGames:
     games = [(number, line) for number, line in lines[1:] if "moves" in line]
     length = (read.games.moves >= 0).sum(axis=1)
     for (number, line), moves in zip(games, length.tolist(), strict=True):
-        if not len(line.get("values", ())) == len(line.get("visits", ())) == moves:
-            msg = f"{path.name}: line {number}: expected {moves} values and visits"
+        values, visits = line.get("values"), line.get("visits")
+        for each in (values, visits):
+            if not isinstance(each, list) or len(each) != moves:
+                msg = f"{path.name}: line {number}: expected {moves} values and visits"
+                raise GameFileError(msg)
+        if not _are_numbers(values, visits, size):
+            msg = (
+                f"{path.name}: line {number}: has values that are no numbers, or "
+                "visits that are no counts by square"
+            )
             raise GameFileError(msg)
     values = [value for _, line in games for value in line["values"]]
     counts = [count for _, line in games for count in line["visits"]]
@@ -332,6 +341,19 @@ def read_self_play(path: str | os.PathLike[str]) -> SelfPlayGames:
         read.games,
         _visits(counts, size),
         np.array([np.nan if v is None else v for v in values], np.float32),
+    )
+
+
+def _are_numbers(values: Any, visits: Any, size: int) -> bool:
+    """Tell values, some of them null, and counts by square, from anything else."""
+    known = squares_by_name(size)
+    return all(
+        v is None or (isinstance(v, int | float) and abs(v) < 1e30) for v in values
+    ) and all(
+        isinstance(counts, dict)
+        and all(name in known for name in counts)
+        and all(type(n) is int and 0 <= n < 1 << 31 for n in counts.values())
+        for counts in visits
     )
 
 
@@ -371,11 +393,9 @@ def _lines(played: SelfPlayGames) -> list[str]:
 def _visits(counts: list[dict[str, int]], size: int) -> NDArray[np.int32]:
     """Return visits by the name of their square as a table (P, A)."""
     table = np.zeros((len(counts), 65), np.int32)
-    squares: dict[str, int] = {}
+    squares = squares_by_name(size)
     for row, by_name in zip(table, counts, strict=True):
         for name, count in by_name.items():
-            if name not in squares:
-                squares[name] = parse_square(name, size)
             row[squares[name]] = count
     on_board = squares_of_actions(np.arange(size * size + 1), size=size)
     return table[:, on_board]

@@ -15,7 +15,6 @@ checkpoint is read without running code in it.
 import io
 import json
 import os
-import pickle
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -28,7 +27,9 @@ import torch
 
 from conceptlrp.errors import CheckpointError, OutputExistsError, TrainingError
 from conceptlrp.files import is_unfinished, remove_unfinished, write_whole
+from conceptlrp.jsontext import read
 from conceptlrp.networks import BoardNetwork, load_network, save_network
+from conceptlrp.networks.weights import read_saved
 from conceptlrp.selfplay.training_record import curve_svg
 from conceptlrp.staging import others_in, refuse_others
 
@@ -165,17 +166,11 @@ class RunFolder:
         file = self.path / CHECKPOINT
         if not file.is_file():
             return None
-        try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-            _ = state["network"], state["optimizer"]
-        except (
-            *(RuntimeError, OSError, EOFError, ValueError, KeyError),
-            *(AttributeError, TypeError, pickle.UnpicklingError),
-        ) as error:
-            reason = str(error).partition("\n")[0]
-            msg = f"{file}: is damaged or no training's checkpoint ({reason})"
-            raise CheckpointError(msg) from error
-        return dict(state)
+        state = read_saved(file, "is damaged or no training's checkpoint")
+        if not isinstance(state, dict) or not {"network", "optimizer"} <= state.keys():
+            msg = f"{file}: is no training's checkpoint"
+            raise CheckpointError(msg)
+        return state
 
     def discard_checkpoint(self) -> None:
         """Remove the checkpoint once its result is in a safe place."""
@@ -258,13 +253,22 @@ class RunFolder:
     def _read_state(self) -> dict[str, Any]:
         file = self.path / STATE
         try:
-            state: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            state = read(file)
             said = state["format"], state["version"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError) as error:
             msg = f"{file}: is damaged ({error}); begin anew with overwrite"
             raise CheckpointError(msg) from error
         if said != (FORMAT, VERSION):
             msg = f"{file}: is {said[0]}, version {said[1]}, not {FORMAT}, {VERSION}"
+            raise CheckpointError(msg)
+        champion = state.get("champion")
+        is_sound = (
+            isinstance(state.get("identity"), dict)
+            and isinstance(state.get("iterations"), list)
+            and (champion is None or _GAINS.fullmatch(str(champion)))
+        )
+        if not is_sound:
+            msg = f"{file}: does not say what was begun; begin anew with overwrite"
             raise CheckpointError(msg)
         return state
 

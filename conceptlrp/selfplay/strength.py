@@ -21,9 +21,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp import jsontext
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import write_whole
-from conceptlrp.jsontext import dumps, plain
 from conceptlrp.networks import BoardNetwork, network_digest, predict
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus, Position, play
@@ -309,7 +309,8 @@ def strength_card(
     network : Module or path
         Plays without search and, if it has a value, with.
     path : str or Path
-        The card, usually ``.json``; it is written anew after every row.
+        The card, usually ``.json``; it is written anew after every row, or once at the
+        end where it replaces another.
     games : Corpus, optional
         Games of people that the network has not learned from. Without them, endgames
         are from games that the lowest mobility plays against itself.
@@ -335,18 +336,21 @@ def strength_card(
         "games": None if games is None else games.digest,
         "options": asdict(chosen),
     }
-    if Path(path).exists() and not overwrite:
+    overwritten = Path(path).exists()
+    if overwritten and not overwrite:
         msg = f"{path}: exists already; choose another name or overwrite it"
         raise OutputExistsError(msg)
-    card: dict[str, Any] = plain({"about": about, "rows": {}})
+    card: dict[str, Any] = jsontext.plain({"about": about, "rows": {}})
     rows = dict(_rows(network, games, engines, chosen))
     for number, (name, measure) in enumerate(rows.items(), start=1):
-        row = dumps(measure())
+        row = jsontext.dumps(measure())
         card["rows"][name] = json.loads(row, parse_float=lambda x: round(float(x), 4))
-        content = (json.dumps(card, indent=1) + "\n").encode()
-        write_whole(
-            path, content, overwrite=True, error=FileFormatError, token=b'"rows"'
-        )
+        # An older card stays until all rows of the new one are there.
+        if not overwritten or number == len(rows):
+            content = (json.dumps(card, indent=1) + "\n").encode()
+            write_whole(
+                path, content, overwrite=True, error=FileFormatError, token=b'"rows"'
+            )
         if on_progress is not None:
             on_progress("rows", number, len(rows))
     return card
@@ -367,14 +371,39 @@ def read_card(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        card = jsontext.read(path, largest=_LARGEST)
     except (OSError, ValueError) as error:
         msg = f"{path}: cannot be read as a strength card: {error}"
         raise FileFormatError(msg) from error
-    if not isinstance(card, dict) or not {"about", "rows"} <= card.keys():
+    about, rows = card.get("about"), card.get("rows")
+    if not isinstance(about, dict) or not isinstance(rows, dict):
         msg = f"{path}: is no strength card, expected 'about' and 'rows'"
         raise FileFormatError(msg)
+    for name, row in rows.items():
+        if not (name.isprintable() and _is_row(row)):
+            msg = f"{path}: row {name[:80]!r} has no figures of a strength card"
+            raise FileFormatError(msg)
     return card
+
+
+_LARGEST: Final = 1 << 20
+# What a row has beside the figure that tells its kind.
+_FIGURES: Final = {
+    "interval": ("score", "wins", "draws", "losses"),
+    "disc_loss": ("disc_loss", "best_moves", "positions"),
+    "top1": ("top1", "top3", "positions"),
+}
+
+
+def _is_row(row: Any) -> bool:
+    kind = next((k for k in _FIGURES if isinstance(row, dict) and k in row), None)
+    if kind is None:
+        return False
+    pair = row.get("interval", [0, 0])
+    if not isinstance(pair, list) or len(pair) != 2:
+        return False
+    figures = [*pair, *(row.get(name) for name in _FIGURES[kind])]
+    return all(isinstance(n, int | float) and abs(n) < 1e12 for n in figures)
 
 
 def _rows(

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from conceptlrp.errors import TrainingError
+from conceptlrp.errors import CheckpointError, TrainingError
 from conceptlrp.networks import BoardNetwork, network_digest
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
@@ -143,7 +143,7 @@ class TrainingRun:
         """Go on to the end, from a checkpoint if there is one."""
         with training_mode(self.network):
             kept = None if self.folder is None else self.folder.load_checkpoint()
-            if kept is not None and kept["number"] == self.number:
+            if kept is not None and kept.get("number") == self.number:
                 self._restore(kept)
             else:
                 self._keep()
@@ -200,6 +200,13 @@ class TrainingRun:
         self.folder.save_checkpoint(self.loop.state() | own)
 
     def _restore(self, kept: dict[str, Any]) -> None:
+        try:
+            self._take_up(kept)
+        except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as e:
+            msg = "the checkpoint is damaged or of another training; begin anew"
+            raise CheckpointError(msg) from e
+
+    def _take_up(self, kept: dict[str, Any]) -> None:
         self.loop.restore(kept)
         for row in kept["curve"]:
             held_out = row["validation"]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -103,7 +104,12 @@ class Shards:
     specs: tuple[ShardSpec, ...]
 
     def __len__(self) -> int:
-        return sum(map(len, self.specs))
+        return int(self._bounds[-1])
+
+    @cached_property
+    def _bounds(self) -> NDArray[np.int64]:
+        """The first row of every shard, and N."""
+        return np.cumsum([0, *map(len, self.specs)])
 
     def ids(self) -> NDArray[np.int64]:
         """Return the position of every row, of shape (N,)."""
@@ -123,16 +129,16 @@ class Shards:
         `columns` are (c,). Memory holds the answer once, and one chunk of rows.
         """
         across = None if columns is None else _across(columns)
-        if rows is None:
-            return self._gather(self._all(name, index, across), len(self))
-        wanted = selected(rows, len(self))
+        wanted = _run_or_rows(rows, len(self))
+        if isinstance(wanted, range):
+            return self._gather(self._run(name, wanted, index, across), len(wanted))
         return self._gather(self._some(name, wanted, index, across), len(wanted))
 
     def blocks(
         self, name: str, index: tuple[int, ...] = ()
     ) -> Iterator[tuple[int, Array]]:
         """Read a dataset shard by shard: the first row, and the block (rows, ...)."""
-        for rows, block in self._all(name, index, None):
+        for rows, block in self._run(name, range(len(self)), index, None):
             yield rows.start, block
 
     @contextmanager
@@ -156,16 +162,18 @@ class Shards:
             raise StoreError(msg)
         return result
 
-    def _all(
-        self, name: str, index: tuple[int, ...], across: Across | None
+    def _run(
+        self, name: str, run: range, index: tuple[int, ...], across: Across | None
     ) -> Iterator[tuple[slice, Array]]:
-        first = 0
-        for spec in self.specs:
+        here = max(0, int(np.searchsorted(self._bounds, run.start, side="right")) - 1)
+        for spec, begin in zip(self.specs[here:], self._bounds[here:], strict=False):
+            inside = range(max(run.start, begin), min(run.stop, begin + len(spec)))
+            if not inside:
+                return
+            rows = slice(inside.start - begin, inside.stop - begin)
             with self.opened(spec.file) as file:
-                dataset = _checked(file, name, spec)
-                part = _part(dataset, slice(0, len(spec)), index, across)
-            yield slice(first, first + len(spec)), part
-            first += len(spec)
+                part = _part(_checked(file, name, spec), rows, index, across)
+            yield slice(inside.start - run.start, inside.stop - run.start), part
 
     def _some(
         self,
@@ -175,18 +183,16 @@ class Shards:
         across: Across | None,
     ) -> Iterator[tuple[NDArray[np.int64], Array]]:
         order = np.argsort(rows, kind="stable")
-        first = 0
-        for spec in self.specs:
-            low, high = np.searchsorted(rows, (first, first + len(spec)), sorter=order)
-            places = order[low:high]
-            # Even when no row is asked for, one shard says what shape rows have.
-            if len(places) or (first == 0 and not len(rows)):
-                wanted = rows[places] - first
-                with self.opened(spec.file) as file:
-                    dataset = _checked(file, name, spec)
-                    for at, part in _scattered(dataset, wanted, index, across):
-                        yield places[at], part
-            first += len(spec)
+        cuts = np.searchsorted(rows, self._bounds, sorter=order)
+        # Even when no row is asked for, one shard says what shape rows have.
+        touched = np.flatnonzero(np.diff(cuts)) if len(rows) else range(len(cuts) > 1)
+        for i in touched:
+            spec, places = self.specs[i], order[cuts[i] : cuts[i + 1]]
+            with self.opened(spec.file) as file:
+                dataset = _checked(file, name, spec)
+                wanted = rows[places] - self._bounds[i]
+                for at, part in _scattered(dataset, wanted, index, across):
+                    yield places[at], part
 
 
 def _checked(file: OpenFile, name: str, spec: ShardSpec) -> Any:
@@ -243,15 +249,32 @@ def _between(numbers: NDArray[np.int64]) -> slice:
     return slice(int(numbers.min()), int(numbers.max()) + 1)
 
 
+def _run_or_rows(selection: Selection, length: int) -> range | NDArray[np.int64]:
+    """Return a selection of rows as a run of them, where it is one and not empty."""
+    if selection is None or isinstance(selection, slice):
+        run = range(length)[selection or slice(None)]
+        return run if run and run.step == 1 else selected(selection, length)
+    rows = selected(selection, length)
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return range(int(rows[0]), int(rows[-1]) + 1)
+    return rows
+
+
 def selected(selection: Selection, length: int) -> NDArray[np.int64]:
     """Return the numbers that a selection of `length` entries stands for.
 
     >>> selected(slice(None, None, -2), 5).tolist()
     [4, 2, 0]
     """
-    every = np.arange(length)
-    chosen: NDArray[np.int64] = every if selection is None else every[selection]
+    if selection is None or isinstance(selection, slice):
+        return np.arange(*(selection or slice(None)).indices(length))
+    # NumPy checks the selection on an array that takes no memory: a read of few rows
+    # must not cost as much as all.
+    chosen = np.broadcast_to(np.int8(0), length)[selection]
     if chosen.ndim != 1:
         msg = f"rows or channels have {chosen.ndim} dimensions, expected one"
         raise IndexError(msg)
-    return chosen
+    given = np.asarray(selection)
+    if given.dtype == np.bool_:
+        return np.flatnonzero(given)
+    return np.where(given < 0, given + length, given).astype(np.int64)

@@ -1,8 +1,9 @@
-"""Readers of game files: what each gives, and how damaged files end.
+"""Readers of files: what each gives, and how damaged files end.
 
 Usage: ``python tests/benchmarks/readers.py [--mutations 10000]``. A synthetic file of
 each format is read, then changed and read again so many times; then come the files that
-do harm. Each must end in games or in an error of ours that names the file.
+do harm. Each must end in games or in an error of ours that names the file. The same is
+done with all other files: cards, counts, notes, networks, stores and what runs leave.
 """
 
 import argparse
@@ -23,13 +24,15 @@ from rich.table import Table
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from conceptlrp.errors import CorpusFileError, GameFileError
+from conceptlrp.errors import ConceptLRPError, CorpusFileError, GameFileError
 from conceptlrp.othello import Corpus
 from conceptlrp.othello.files.formats import read_games
 from conceptlrp.othello.replay import replay
+from tests.atlas.conftest import write_store
 from tests.othello.game_writers import csv, scored
 from tests.othello.playouts import random_games
 from tests.othello.samples import Sample, hostile, mutated, samples
+from tests.other_files import OtherFile, harmful, network_of, other_files
 
 SAVED = "a corpus in HDF5"
 
@@ -67,6 +70,54 @@ def damage(label: str, sample: Sample, times: int) -> list[str]:
         f"{1000 * slowest:.0f}",
         "; ".join(ends)[:200],
     ]
+
+
+def other_outcome(file: OtherFile, path: Path, data: bytes) -> tuple[str, float]:
+    """Read a file that is none of games."""
+    path.write_bytes(data)
+    begun = time.process_time()
+    try:
+        file.read(path)
+    except ConceptLRPError:
+        end = "refused"
+    except Exception as error:
+        end = f"{type(error).__name__}: {error}"
+    else:
+        end = "whole"
+    return end, time.process_time() - begun
+
+
+def other_damage(label: str, times: int) -> list[str]:
+    """Return a row: how damaged files of another format ended."""
+    rng, slowest = np.random.default_rng(sum(label.encode())), 0.0
+    ends: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        write_store(Path(folder) / "run.crp")
+        file = other_files(Path(folder) / "run.crp")[label]
+        path = Path(folder) / file.name
+        for _ in range(times):
+            end, seconds = other_outcome(file, path, mutated(file.data, rng))
+            slowest = max(slowest, seconds)
+            ends[end] += 1
+    known = [ends.pop(end, 0) for end in ("whole", "refused")]
+    counts = (len(file.data), *known, sum(ends.values()))
+    figures = [*(f"{n:,}" for n in counts), f"{1000 * slowest:.0f}"]
+    return [label, *figures, "; ".join(ends)[:200]]
+
+
+def other_harm(folder: Path) -> list[list[str]]:
+    """Return rows: time and memory that other files which do harm have taken."""
+    digest = write_store(folder / "run.crp").manifest.network["digest"]
+    files, rows = other_files(folder / "run.crp"), []
+    for label, (name, data) in harmful().items():
+        file, whole = files[name], network_of(digest, data)
+        tracemalloc.start()
+        end, seconds = other_outcome(file, folder / file.name, whole)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        sizes = (f"{len(whole) / 1e6:.2f}", f"{peak / 1e6:.2f}")
+        rows.append([label, name, *sizes, f"{seconds:.2f}", end[:80]])
+    return rows
 
 
 def with_corpus(folder: Path) -> dict[str, Sample]:
@@ -111,7 +162,7 @@ def show(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 
 def main() -> None:
-    """Print the four tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mutations", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
@@ -157,6 +208,14 @@ def main() -> None:
                 [label, *(f"{mb:.2f}" for mb in sizes), f"{seconds:.2f}", end[:80]]
             )
         show("Files that do harm", ["file", "MB", "peak MB", "seconds", "end"], rows)
+        rows = other_harm(folder)
+        labels = list(other_files(folder / "run.crp"))
+        with ProcessPoolExecutor(workers) as pool:
+            damaged = list(pool.map(other_damage, labels, repeat(times)))
+        columns = ["file", "bytes", "whole", "refused", "crashed", "slowest ms", ""]
+        show(f"{times:,} other damaged files each", columns, damaged)
+        columns = ["file", "of", "MB", "peak MB", "seconds", "end"]
+        show("Other files that do harm", columns, rows)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of all of it: {peak:.0f} MB")
 

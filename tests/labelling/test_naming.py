@@ -172,7 +172,7 @@ def names(tables, labels, corpus, *, games=None, **asked) -> tuple[str, ...]:
     return scores.names
 
 
-EXPECTED = ("own corners", "mobility", "low on edge lead")
+EXPECTED = ("own corners", "mobility", "low when edge lead is high")
 
 
 def test_names_do_not_depend_on_order_scale_or_numbers_of_games(tables, labels, corpus):

@@ -65,7 +65,7 @@ WRONG = [
     (b"conv3:17: \xff", r"is no text in UTF-8"),
     ("conv3:17: !!python/object/apply:os.system [a]", r"line 1: "),
     ("conv3:17: *a", r"line 1: is no YAML"),
-    ("[" * 800, r"is no YAML"),
+    ("[" * 800, r"line 1: lists and fields stand more than 8 deep"),
     ("a: b\n---\nc: d", r"line 2: is no YAML"),
 ]
 

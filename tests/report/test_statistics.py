@@ -99,8 +99,8 @@ class Planted:
     def of_positions(self, _name):
         return self.ply
 
-    def explained_square(self, **_options):
-        return self.moves
+    def explained_square(self, *, rows, **_options):
+        return self.moves[rows]
 
     def channels(self, _layer):
         return self.tables[0].shape[1]

@@ -1,12 +1,13 @@
 """Rows and columns of a store equal those of the arrays that were written."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from conceptlrp.store import Store
+from conceptlrp.store import Store, shards as module
 from conceptlrp.store.format.manifest import ShardSpec
 from conceptlrp.store.format.schema import SHARD, encode_arrays
 from conceptlrp.store.shards import OpenFiles, Shards, selected
@@ -120,3 +121,49 @@ def test_a_row_that_is_not_there_is_refused(rows: object, planted_store: Store) 
 def test_one_number_is_no_selection() -> None:
     with pytest.raises(IndexError, match="0 dimensions, expected one"):
         selected(3, 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "few",
+    [slice(7, 9), slice(9, 1, -4), [7, -8], np.array([5]), []],
+    ids=["a slice", "backwards", "a list", "an array", "nothing"],
+)
+def test_few_of_a_trillion_rows_take_the_memory_of_few(few: object) -> None:
+    expected = [range(10**12)[i] for i in few] if isinstance(few, list) else None
+
+    found = selected(few, 10**12)  # type: ignore[arg-type]
+
+    assert len(found) <= 2
+    if expected is not None:
+        assert found.tolist() == expected
+
+
+BLOCKS: dict[str, Callable[[Shards, range], object]] = {
+    "slices": lambda shards, run: shards.read("v", slice(run.start, run.stop)),
+    "numbers": lambda shards, run: shards.read("v", np.array(run)),
+}
+
+
+@pytest.mark.parametrize("read", BLOCKS.values(), ids=BLOCKS)
+def test_blocks_together_read_every_row_once_and_open_every_file_once(
+    read: Callable[[Shards, range], object], tmp_path: Path, monkeypatch
+) -> None:
+    tall = np.arange(3000, dtype=np.float32)
+    specs = tuple(ShardSpec(i, 100 * i, 100 * i + 100) for i in range(30))
+    for spec in specs:
+        content = encode_arrays({"v": tall[spec.start : spec.stop]}, SHARD)
+        (tmp_path / spec.file).write_bytes(content)
+    n_rows, n_files = [], []
+    plain_part, plain_open = module._part, OpenFiles._open
+    monkeypatch.setattr(
+        module, "_part", lambda *a: n_rows.append(len(p := plain_part(*a))) or p
+    )
+    monkeypatch.setattr(
+        OpenFiles, "_open", lambda *a: n_files.append(1) or plain_open(*a)
+    )
+    shards = Shards(OpenFiles(tmp_path, most=2), specs)
+
+    parts = [read(shards, range(i, i + 250)) for i in range(0, 3000, 250)]
+
+    np.testing.assert_array_equal(np.concatenate(parts), tall)
+    assert (sum(n_rows), len(n_files)) == (3000, 30)

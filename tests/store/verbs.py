@@ -337,7 +337,7 @@ def _games(store: Store) -> Iterator[Verb]:
         with mock.patch.object(strength, "_rows", return_value=rows):
             strength_card(networks[0], place, overwrite=True)
 
-    yield Verb("strength", card, ".json", keeps="again")
+    yield Verb("strength", card, ".json")
     learned = TrainingSet.from_corpus(Corpus.from_games(games[0]))
 
     def learn(place: Path, version: int) -> None:
@@ -350,7 +350,7 @@ def _games(store: Store) -> Iterator[Verb]:
             save_network(network.eval(), place, overwrite=True)
             folder.discard_checkpoint()
 
-    yield Verb("train", learn, ".safetensors", keeps="again")
+    yield Verb("train", learn, ".safetensors")
 
 
 _QUICK = SelfPlayOptions(search=None, temperature=1.0, together=1)

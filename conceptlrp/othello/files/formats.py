@@ -5,13 +5,13 @@ cannot be read is left out and told by its number; a file fails only where nothi
 it could be read.
 """
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from conceptlrp.errors import GameFileError
+from conceptlrp.jsontext import loads
 from conceptlrp.othello.files import (
     examples,
     game_tables,
@@ -84,8 +84,8 @@ def read_games(path: str | Path, *, size: int | None = None) -> GameFile:
 def _lines(data: bytes) -> bytes:
     """Return texts that stand in a list of JSON as lines, other files as they are."""
     try:
-        listed = json.loads(data) if _TEXTS.match(data[:1000]) else None
-    except (ValueError, RecursionError):
+        listed = loads(data) if _TEXTS.match(data[:1000]) else None
+    except ValueError:
         return data
     if not listed or not all(isinstance(text, str) for text in listed):
         return data

@@ -59,7 +59,7 @@ class _Dtype:
 
 def load(data: bytes) -> Any:
     """Return what a pickle holds, deques as lists, arrays as `Array`."""
-    machine = _Machine(data)
+    machine = Machine(data)
     try:
         return machine.run()
     # All that operations out of place raise here or in the parser of Python.
@@ -69,7 +69,9 @@ def load(data: bytes) -> Any:
         raise PickleError(msg) from e
 
 
-class _Machine:
+class Machine:
+    """Runs the operations of a pickle; what it may name and call, others may choose."""
+
     def __init__(self, data: bytes) -> None:
         self.data, self.stream = data, BytesIO(data)
         self.stack: list[Any] = []
@@ -78,6 +80,7 @@ class _Machine:
         self.room = len(data) // _BYTES_PER_OBJECT + 1000
 
     def run(self) -> Any:
+        """Run all operations and return what they leave."""
         argument: Any
         for operation, argument, at in genops(self.stream):
             name = operation.name
@@ -89,42 +92,54 @@ class _Machine:
             elif name.startswith(_VALUES) and argument is not None:
                 self.stack.append(argument)
             elif name in _TUPLES:
-                self._push(tuple(self._popped(_TUPLES[name])))
+                self.push(tuple(self.popped(_TUPLES[name])))
             elif name in _CONSTANTS:
                 self.stack.append(_CONSTANTS[name])
             elif name not in ("PROTO", "FRAME", "STOP"):
-                self._other(name, argument)
+                self.other(name, argument)
         return self.stack[-1]
 
-    def _other(self, name: str, argument: Any) -> None:
+    def other(self, name: str, argument: Any) -> None:
         """Run one of the operations that are rare."""
         if name == "MARK":
             self.marks.append(len(self.stack))
         elif name == "TUPLE":
-            self._push(tuple(self._popped(len(self.stack) - self.marks.pop())))
+            self.push(tuple(self.popped(len(self.stack) - self.marks.pop())))
         elif name == "EMPTY_LIST":
-            self._push([])
+            self.push([])
         elif name in ("APPEND", "APPENDS"):
             above = 1 if name == "APPEND" else len(self.stack) - self.marks.pop()
-            items = self._popped(above)
+            items = self.popped(above)
             if not isinstance(self.stack[-1], list):
                 msg = f"adds to a {type(self.stack[-1]).__name__}, expected a list"
                 raise PickleError(msg)
             self.stack[-1].extend(items)
         elif name == "REDUCE":
-            maker, arguments = self._popped(2)
-            if maker not in _MAKERS.values() or not isinstance(arguments, tuple):
-                msg = "calls what is no function"
-                raise PickleError(msg)
-            self._push(maker(*arguments))
+            self.push(self.called(*self.popped(2)))
         elif name == "BUILD":
             _complete(self.stack[-2], self.stack.pop())
         elif name in ("GLOBAL", "STACK_GLOBAL"):
-            found = argument or "{} {}".format(*self._popped(2))
-            self._push(_maker(found.replace(" ", ".")))
+            found = argument or "{} {}".format(*self.popped(2))
+            self.push(self.named(found.replace(" ", ".")))
         else:
             msg = f"operation {name} is none of plain data"
             raise PickleError(msg)
+
+    def called(self, maker: Any, arguments: Any) -> Any:
+        """Return what a function makes."""
+        if maker not in _MAKERS.values() or not isinstance(arguments, tuple):
+            msg = "calls what is no function"
+            raise PickleError(msg)
+        return maker(*arguments)
+
+    def named(self, name: str) -> Any:
+        """Return what stands for a function or class."""
+        # The module of numpy has had an underscore since version 2.
+        found = _MAKERS.get(name.replace("numpy.core.", "numpy._core."))
+        if found is None:
+            msg = f"names {name[:80]!r}, which is none of plain data"
+            raise PickleError(msg)
+        return found
 
     def _pushed_run(self, at: int) -> bool:
         """Push the numbers of 8 bytes that follow each other here, if there are any."""
@@ -153,7 +168,8 @@ class _Machine:
             raise PickleError(msg)
         self.memo.append(self.stack[-1])
 
-    def _popped(self, count: int) -> list[Any]:
+    def popped(self, count: int) -> list[Any]:
+        """Take objects off the stack."""
         place = len(self.stack) - count
         if count < 0 or place < 0:
             msg = "takes more objects than there are"
@@ -162,7 +178,8 @@ class _Machine:
         del self.stack[place:]
         return items
 
-    def _push(self, made: Any) -> None:
+    def push(self, made: Any) -> None:
+        """Put an object on the stack, if the file may have so many."""
         self.room -= 1
         if self.room < 0:
             msg = f"has more than one object in {_BYTES_PER_OBJECT} bytes"
@@ -216,15 +233,6 @@ _MAKERS: Final[dict[str, Callable[..., Any]]] = {
     "numpy.dtype": _dtype,
     "numpy.ndarray": Array,
 }
-
-
-def _maker(name: str) -> Callable[..., Any]:
-    # The module of numpy has had an underscore since version 2.
-    found = _MAKERS.get(name.replace("numpy.core.", "numpy._core."))
-    if found is None:
-        msg = f"names {name[:80]!r}, which is none of plain data"
-        raise PickleError(msg)
-    return found
 
 
 def _complete(made: Any, state: Any) -> None:

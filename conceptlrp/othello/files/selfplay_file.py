@@ -1,12 +1,12 @@
 """Files of self-play (``.jsonl``): a header, then a game a line, each in JSON."""
 
-import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from conceptlrp.errors import GameFileError
+from conceptlrp.jsontext import loads
 from conceptlrp.othello.files.records import Record, agreed_size, keep
 from conceptlrp.othello.files.transcripts import moves_of
 from conceptlrp.othello.games import GameFile, read_bytes
@@ -51,9 +51,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parsed(line: bytes, subject: str) -> dict[str, Any]:
     try:
-        found = json.loads(line)
-    # Too many brackets exhaust the stack.
-    except (ValueError, RecursionError) as error:
+        found = loads(line)
+    except ValueError as error:
         msg = f"{subject} no JSON: {error}"
         raise GameFileError(msg) from error
     if not isinstance(found, dict):

@@ -15,6 +15,7 @@ from typing import Any
 
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.files import hidden_name, is_unfinished, write_new
+from conceptlrp.jsontext import read
 from conceptlrp.processes import is_gone, named, this_process
 from conceptlrp.store.format.manifest import is_store
 from conceptlrp.store.format.schema import FIRST_BASELINE, LOCK
@@ -23,6 +24,9 @@ try:
     import fcntl
 except ImportError:  # pragma: no cover
     fcntl = None  # type: ignore[assignment]
+
+
+_LARGEST = 1 << 16
 
 
 @contextmanager
@@ -56,12 +60,11 @@ def refuse_foreign(folder: Path) -> None:
 def lock_holder(folder: Path) -> dict[str, Any] | None:
     """Return who has the lock of a store, None when nobody has."""
     try:
-        found = json.loads((folder / LOCK).read_bytes())
+        return read(folder / LOCK, largest=_LARGEST)
     except FileNotFoundError:
         return None
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _is_new(folder: Path) -> bool:

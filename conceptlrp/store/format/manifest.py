@@ -14,6 +14,7 @@ from typing import Any
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import file_digest, write_whole
+from conceptlrp.jsontext import loads
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.plan import Plan
 
@@ -316,12 +317,12 @@ def read_sealed(path: Path, what: str) -> dict[str, Any]:
             msg = f"{path}: not {what} ({path.stat().st_size} bytes are too many)"
             raise StoreError(msg)
         text = path.read_bytes()
-        content = json.loads(text)
+        content = loads(text)
         found = content.pop("digest")
     except OSError as error:
         msg = f"{path}: cannot be read: {(error.strerror or str(error)).lower()}"
         raise StoreError(msg) from error
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         msg = f"{path}: not {what} ({error!r})"
         raise StoreError(msg) from None
     if not _is_intact(text, found):
@@ -331,7 +332,7 @@ def read_sealed(path: Path, what: str) -> dict[str, Any]:
 
 
 def _is_intact(text: bytes, digest: Any) -> bool:
-    tail = _TAIL.format(digest).encode()
+    tail = _TAIL.format(digest).encode(errors="replace")
     body = text.removesuffix(tail)
     return body != text and hashlib.sha256(body).hexdigest() == digest
 

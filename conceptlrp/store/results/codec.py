@@ -41,6 +41,7 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
+from conceptlrp.jsontext import loads
 
 R = TypeVar("R")
 
@@ -139,7 +140,7 @@ def _read_fields(file: h5py.File) -> Any:
     if text.dtype != np.uint8 or text.ndim != 1 or text.size > _MOST_TEXT:
         msg = f"is damaged: {FIELDS} is {text.dtype} of shape {text.shape}"
         raise StoreError(msg)
-    return json.loads(text[()].tobytes())
+    return loads(text[()].tobytes())
 
 
 def read_header(path: Path, names: tuple[str, ...]) -> dict[str, str]:
@@ -329,7 +330,7 @@ def _text(key: Any) -> str:
 
 def _key(text: str, kind: Any) -> Any:
     if get_origin(kind) is tuple:
-        return tuple(str(each) for each in json.loads(text))
+        return tuple(str(each) for each in loads(text))
     return kind(text)
 
 
