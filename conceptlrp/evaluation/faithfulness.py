@@ -89,11 +89,7 @@ def shuffled_within(scores: ArrayLike, groups: ArrayLike, *, seed: int = 0) -> A
 
 
 def center_prior(size: int) -> NDArray[np.float64]:
-    """Return scores (S,) that fall with the distance from the middle of the board.
-
-    They know nothing of position or network, and yet a network reads the discs in the
-    middle most: beating a random order alone proves little.
-    """
+    """Return scores (S,) that fall from the middle, where networks read most discs."""
     far = np.abs(np.arange(size) - (size - 1) / 2)
     distance: NDArray[np.float64] = np.hypot(far[:, None], far[None, :])
     return -distance.ravel()
@@ -102,10 +98,7 @@ def center_prior(size: int) -> NDArray[np.float64]:
 def occlusion(
     explainer: Explainer, sample: Sample, *, target: str = "best"
 ) -> NDArray[np.float64]:
-    """Return how far an output falls (N, S) when one disc alone is removed.
-
-    See Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
-    """
+    """Return how far outputs fall (N, S) by each disc; Zeiler and Fergus, ECCV 2014."""
     rows, squares = np.nonzero(sample.occupied)
     boards = sample.discs[rows]
     boards[np.arange(len(rows)), squares] = 0
@@ -207,10 +200,7 @@ def delete_channels(
     target: str = "best",
     ablation: str = "zero",
 ) -> DeletionCurves:
-    """Ablate channels in the order of scores (N, C) and follow an output.
-
-    See Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
-    """
+    """Ablate channels by scores (N, C); see doi:10.1038/s42256-023-00711-8."""
     replaced = features.replacement(ablation)
 
     def run(gone: NDArray[np.bool_], rows: slice) -> Outputs:
@@ -419,11 +409,9 @@ def agreement(score: Array, effect: Array, *, signed: bool) -> Array:
 def overall_agreement(
     score: Array, effect: Array, games: ArrayLike, *, signed: bool
 ) -> Estimate:
-    """Correlate the ranks of the means over positions of scores and effects (N, C).
+    """Correlate mean scores and effects (N, C) by rank; games draw both together.
 
-    Games are drawn, both means together. The interval is Student's of Fisher's z with
-    the deviation of draws, less their bias: means that are noisier than those of all
-    games agree less.
+    The interval is Student's of Fisher's z of draws, less their bias: they are noisier.
     """
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
