@@ -177,11 +177,7 @@ def replacements(
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """Feature maps (N, C, H, W) of one layer, and what ablation puts in their place.
-
-    ``donors`` (N,) names for each position another one with as many discs; ``mean``
-    (C, H, W) is the mean map where it is taken over more than these positions.
-    """
+    """Maps (N, C, H, W) of a layer, with ``donors`` (N,) and ``mean`` (C, H, W)."""
 
     layer: str
     maps: NDArray[Any]

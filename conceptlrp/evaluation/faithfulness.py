@@ -157,11 +157,7 @@ class DeletionCurves:
 
     @property
     def gain(self) -> Array:
-        """Symmetric relevance gain (SRG), (N,): mean over steps of least less most.
-
-        Each order alone ranks methods differently from one way of taking away to
-        the next; their difference does so far less.
-        """
+        """Symmetric relevance gain (N,), which depends less on the way of removal."""
         return np.asarray((self.least_first - self.most_first).mean(axis=1))
 
 

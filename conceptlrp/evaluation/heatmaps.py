@@ -324,11 +324,7 @@ def conservation_of(explainer: Explainer, sample: Sample) -> ConservationReport 
 def additivity_errors(
     explainer: Explainer, sample: Sample, *, batch_size: int = 32
 ) -> dict[str, NDArray[Any]]:
-    """Compare the sum of a layer's conditional heatmaps with the layer's heatmap.
-
-    Of every layer it is the largest difference (N,) at a square, by the largest value
-    of the layer's heatmap; 0 where both are zero.
-    """
+    """Return the largest relative error (N,) of summed channels' heatmaps by layer."""
     parts: dict[str, list[NDArray[Any]]] = {layer: [] for layer in explainer.layers}
     for rows in batches(len(sample), batch_size):
         with forward(explainer, sample.boards[rows]) as passed:

@@ -71,11 +71,7 @@ _TREE_UNITS: Final = 32
 
 @dataclass(frozen=True, eq=False)
 class Properties:
-    """What the rules say of positions: ``truth`` (N, P), and the kind of each (P,).
-
-    ``games`` (N,) are numbered from 0; features are scored on positions (N,) of games
-    that are ``held_out``.
-    """
+    """What the rules say of positions, ``truth`` (N, P), and the kind of each (P,)."""
 
     kinds: NDArray[np.str_]
     truth: Flags

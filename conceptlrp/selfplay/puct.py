@@ -201,11 +201,7 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found in N positions, each (N, A).
-
-    ``visits`` are the simulations that followed each action, ``action_values`` its mean
-    outcome for the player to move, 0 without a visit; ``priors`` include the noise.
-    """
+    """Visits, mean outcomes and priors with noise of actions, each (N, A)."""
 
     visits: NDArray[np.int32]
     action_values: NDArray[np.float64]
