@@ -60,10 +60,7 @@ def game_keys(games: Games) -> NDArray[np.int64]:
 
 
 def position_keys(corpus: Corpus) -> NDArray[np.int64]:
-    """Return the key of each position's game among those of a corpus, (N,).
-
-    A game of which boards are known but no moves is told by its boards here.
-    """
+    """Return the key of each position's game (N,), by its boards without any move."""
     corpus = corpus.compact()
     games, bare = corpus.games, (corpus.games.moves < 0).all(axis=1)
     alone = np.flatnonzero(bare[corpus.game])
