@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components  # type: ignore[import-unt
 from conceptlrp.othello.board import count, start
 from conceptlrp.othello.corpus import Corpus
 from conceptlrp.othello.games import Games
-from conceptlrp.othello.replay import Starts, moves_per_game, replay
+from conceptlrp.othello.replay import moves_per_game, replay
 from conceptlrp.othello.symmetry import canonical, mixed
 
 Bitboards = NDArray[np.uint64]
@@ -62,7 +62,7 @@ def game_keys(games: Games) -> NDArray[np.int64]:
 def position_keys(corpus: Corpus) -> NDArray[np.int64]:
     """Return the key of each position's game (N,), by its boards without any move."""
     corpus = corpus.compact()
-    games, bare = corpus.games, (corpus.games.moves < 0).all(axis=1)
+    games, bare = corpus.games, np.asarray((corpus.games.moves < 0).all(axis=1))
     alone = np.flatnonzero(bare[corpus.game])
     boards = corpus.own[alone], corpus.opponent[alone], corpus.game[alone]
     moved = _replayed(games, np.flatnonzero(~bare))
@@ -73,7 +73,7 @@ def _replayed(games: Games, numbers: NDArray[np.int64]) -> Iterator[Standing]:
     """Play some games again, a block at a time, since boards take most memory."""
     for first in range(0, len(numbers), _GAMES):
         some = numbers[first : first + _GAMES]
-        starts = Starts(*(column[some] for column in games.starts))
+        starts = games.starts.take(some)
         found = replay(games.moves[some], size=games.size, starts=starts)
         yield _late(found.own, found.opponent, some[found.game], games.size)
 
@@ -97,8 +97,8 @@ def _keys(parts: list[Standing], games: Games) -> NDArray[np.int64]:
     for _, game in parts:
         unmoved[game] = False
     left = np.flatnonzero(unmoved)
-    usual = (np.full(len(left), discs, np.uint64) for discs in start(games.size))
-    parts = [*parts, _late(*usual, left, games.size)]
+    own, opponent = (np.full(len(left), d, np.uint64) for d in start(games.size))
+    parts = [*parts, _late(own, opponent, left, games.size)]
     words, standing = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(words)
     words, standing = words[order], standing[order]
