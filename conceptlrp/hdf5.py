@@ -5,6 +5,7 @@ take its data from any other file of the machine. Nothing here asks for memory
 before the declared sizes agree with what is stored, and nothing follows a link.
 """
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil, prod
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.errors import FileFormatError
 
@@ -27,6 +29,7 @@ _LARGEST_DATASET: Final = 1 << 38
 # Real tables shrink to a tenth at best; what is small may be all alike.
 _BEST_RATIO: Final = 100
 _SMALL: Final = 1 << 26
+_MAPPED: Final = 1 << 20
 _FILTERS: Final = {
     h5py.h5z.FILTER_DEFLATE: "gzip",
     h5py.h5z.FILTER_SHUFFLE: "shuffle",
@@ -34,6 +37,7 @@ _FILTERS: Final = {
     32015: "zstd",
 }
 _KINDS: Final = frozenset("biufS")
+_IDS: Final = {h5py.Group: h5py.h5g.GroupID, h5py.Dataset: h5py.h5d.DatasetID}
 
 
 @contextmanager
@@ -83,10 +87,8 @@ def dataset(
 
     It is stored in this very file, in chunks of moderate size that are all there.
     """
-    *groups, last = name.split("/")
-    for group in groups:
-        file = member(file, group, h5py.Group)
-    found: h5py.Dataset = member(file, last, h5py.Dataset)
+    place, _, last = name.rpartition("/")
+    found: h5py.Dataset = member(inner_group(file, place), last, h5py.Dataset)
     if problem := _problem(found, best_ratio):
         msg = f"is refused: {found.name} {problem}"
         raise FileFormatError(msg)
@@ -94,6 +96,29 @@ def dataset(
         msg = f"is damaged: {found.name} lacks some of its data"
         raise FileFormatError(msg)
     return found
+
+
+def inner_group(file: h5py.Group, place: str) -> h5py.Group:
+    """Return a group that lies in this very file, such as "layers/conv1"."""
+    for name in filter(None, place.split("/")):
+        file = member(file, name, h5py.Group)
+    return file
+
+
+def mapped(found: h5py.Dataset) -> NDArray[Any]:
+    """Return a dataset, which stays in the file if it is large and not packed.
+
+    Processes then share its pages, which the system takes back when it needs memory.
+    """
+    place = found.id.get_offset()
+    if found.chunks or place is None or found.nbytes < _MAPPED:
+        whole: NDArray[Any] = found[()]
+        return whole
+    # The file that is open, not another one that has its name by now.
+    handle = found.file.id.get_vfd_handle()
+    content = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+    flat = np.frombuffer(content, found.dtype, found.size, place)
+    return flat.reshape(found.shape)
 
 
 def dataset_names(file: h5py.Group) -> list[str]:
@@ -120,14 +145,14 @@ def dataset_names(file: h5py.Group) -> list[str]:
 
 def member(group: h5py.Group, name: str, kind: type) -> Any:
     """Return what lies in a group itself, not behind a link."""
-    found, word = None, name.encode()
-    links = group.id.links
+    # The classes above these look everything up several times.
+    links, word = group.id.links, name.encode()
     if links.exists(word) and links.get_info(word).type == h5py.h5l.TYPE_HARD:
-        found = group[name]
-    if not isinstance(found, kind):
-        msg = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
-        raise FileFormatError(msg)
-    return found
+        found = h5py.h5o.open(group.id, word)
+        if isinstance(found, _IDS[kind]):
+            return kind(found)
+    msg = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
+    raise FileFormatError(msg)
 
 
 def text_attribute(file: h5py.Group, name: str) -> str:
