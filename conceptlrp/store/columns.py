@@ -167,7 +167,8 @@ class StoredColumns:
     ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]:
         """Read a column of some rows, or words and which of them each row has."""
         if name == "id":
-            return self._store.ids if rows is None else self._store.ids[rows]
+            chosen = selected(None, len(self._store)) if rows is None else rows
+            return chosen if self._store.is_whole else self._store.ids[chosen]
         if name == "explained":
             return self._arrays.explained(rows=rows, target=target)
         if name == "square":
