@@ -73,9 +73,6 @@ def test_every_row_is_read_and_every_file_opened_a_few_times(
 
     ask(store)
 
-    print(
-        verb, touched["rows"] / len(store), touched["files"] / len(store.shards.specs)
-    )
     assert 0 < touched["rows"] <= rows * len(store)
     # A few rows more are looked up one by one, such as the boards of a report.
     assert 0 < touched["files"] <= opens * len(store.shards.specs) + 20
