@@ -22,10 +22,11 @@ from conceptlrp.store.baseline import Baseline
 from conceptlrp.store.format.manifest import (
     Manifest,
     ShardSpec,
+    current_manifest,
     read_manifest,
     receipt_path,
 )
-from conceptlrp.store.format.schema import MANIFEST, REMEDY
+from conceptlrp.store.format.schema import REMEDY
 from conceptlrp.store.results.kinds import is_added
 from conceptlrp.store.shards import OpenFiles, Shards
 from conceptlrp.store.writing.writer import load_baseline, load_positions
@@ -42,7 +43,6 @@ class OpenedStore:
         self.manifest: Manifest = read_manifest(self.path)
         shards = _readable(self.path, self.manifest, skip=damaged == "skip")
         self.shards = Shards(OpenFiles(self.path), shards)
-        self._stamp: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.shards)
@@ -144,16 +144,7 @@ class OpenedStore:
 
     def current_manifest(self) -> Manifest:
         """Return the manifest as it stands now, read again where it was replaced."""
-        try:
-            found = (self.path / MANIFEST).stat()
-        except OSError:
-            # It went, or the folder did; this says so.
-            return read_manifest(self.path)
-        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-        if stamp != self._stamp:
-            self._current = read_manifest(self.path)
-            self._stamp = stamp
-        return self._current
+        return current_manifest(self.path)
 
 
 def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpec, ...]:

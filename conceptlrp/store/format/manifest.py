@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,25 @@ def read_manifest(folder: Path) -> Manifest:
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         msg = f"{path}: damaged manifest ({error}); compute the store again"
         raise StoreError(msg) from None
+
+
+def current_manifest(folder: Path) -> Manifest:
+    """Return the manifest as it stands now, read again only where it was replaced.
+
+    That of many shards is long, and is asked for at each of them.
+    """
+    try:
+        found = (folder / schema.MANIFEST).stat()
+    except OSError:
+        # It went, or the folder did; this says so.
+        return read_manifest(folder)
+    stamp = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+    return _read_stamped(folder, stamp)
+
+
+@lru_cache(maxsize=4)
+def _read_stamped(folder: Path, _stamp: tuple[int, ...]) -> Manifest:
+    return read_manifest(folder)
 
 
 def _parse(content: dict[str, Any]) -> Manifest:
