@@ -19,9 +19,9 @@ from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.integrity import (
-    ComparedFile,
     FileEntry,
     Stamp,
+    compared,
     damage,
     stamp,
 )
@@ -53,7 +53,7 @@ class OpenFile:
             if not by_blocks and (problem := damage(path, entry, again=False)):
                 msg = f"{path}: {problem}"
                 raise StoreError(msg)
-            self._file = open_file(ComparedFile(path, entry) if by_blocks else path)
+            self._file = open_file(compared(path, entry) if by_blocks else path)
             schema.check_kind(self._file, kind)
         self._datasets: dict[str, h5py.Dataset] = {}
 

@@ -1,5 +1,6 @@
 """Tables of positions and channels equal what the corpus and the arrays say."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -117,10 +118,11 @@ def test_a_row_that_is_not_there_is_refused(planted_store: Store) -> None:
 @pytest.mark.parametrize("where", [None, Where(ply=(3, 40))])
 @pytest.mark.parametrize("count", [1, 33, 10**6])
 def test_frames_are_the_frame_in_parts(
-    count: int, where: Where | None, planted_store: Store
+    count: int, where: Where | None, planted_store: Store, tmp_path: Path
 ) -> None:
-    columns = planted_store.columns
-    columns.add({"third": np.arange(len(planted_store)) % 3}, overwrite=True)
+    store = Store(shutil.copytree(planted_store.path, tmp_path / "run.crp"))
+    columns = store.columns
+    columns.add({"third": np.arange(len(store)) % 3}, overwrite=True)
     met = columns.mask(where)
     names = [*COLUMNS, "id", "explained", "square", "value", "third"]
 
@@ -132,9 +134,9 @@ def test_frames_are_the_frame_in_parts(
 
 
 def test_a_part_of_the_frame_touches_no_more_than_its_rows(
-    planted_store: Store, monkeypatch
+    planted_store: Store, tmp_path: Path, monkeypatch
 ) -> None:
-    store = Store(planted_store.path)
+    store = Store(shutil.copytree(planted_store.path, tmp_path / "run.crp"))
     store.columns.add({"half": np.arange(len(store)) / 2}, overwrite=True)
     names = [*COLUMNS, "explained", "square", "half"]
     frames = store.columns.frames(names, count=5)

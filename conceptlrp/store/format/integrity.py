@@ -24,11 +24,12 @@ from conceptlrp.files import file_digest
 #: Bytes that have a sum of their own.
 BLOCK: Final = 1 << 15
 # Blocks that are compared at once where a file is read on and on.
-_MOST_AHEAD = 32
+_MOST_AHEAD = 8
 _MOST_FILES = 1 << 16
 # Within this time two writes may leave the same times on a file, in nanoseconds.
 _TICK = 50_000_000
 Stamp = tuple[int, ...]
+_memory = memoryview(bytearray(BLOCK * _MOST_AHEAD))
 _compared: dict[tuple[Path, Stamp, str], bytearray] = {}
 
 
@@ -98,6 +99,12 @@ def _marks(path: Path, found: Stamp, digest: str, n: int) -> bytearray:
     return _compared.setdefault((path, found, digest), bytearray(n))
 
 
+def compared(path: Path, entry: FileEntry) -> "Path | ComparedFile":
+    """Return what to read a shard from; the file itself once all was compared."""
+    file = ComparedFile(path, entry)
+    return path if all(file.good) else file
+
+
 class ComparedFile(io.RawIOBase):
     """A file for HDF5 to read, each block of which is compared before it is used."""
 
@@ -110,7 +117,7 @@ class ComparedFile(io.RawIOBase):
         self._size, self._at = entry.bytes, 0
         self._sums = np.frombuffer(base64.b64decode(entry.sums), "<u4").tolist()
         found = stamp(os.fstat(self._file))
-        self._good = _marks(path, found, entry.sha256, len(self._sums))
+        self.good = _marks(path, found, entry.sha256, len(self._sums))
         # The block after the last one that was compared, and how many at once.
         self._next, self._ahead = 0, 1
         if found[0] != entry.bytes or len(self._sums) != -(-entry.bytes // BLOCK):
@@ -135,7 +142,7 @@ class ComparedFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; less than that, or a block of another sum, is an error."""
         first, last = self._at // BLOCK, -(-(self._at + len(buffer)) // BLOCK)
-        if self._good.find(0, first, last) >= 0:
+        if self.good.find(0, first, last) >= 0:
             self._compare(first, last)
         n = os.preadv(self._file, [buffer], self._at)
         if n != len(buffer):
@@ -144,22 +151,28 @@ class ComparedFile(io.RawIOBase):
         return n
 
     def _compare(self, first: int, last: int) -> None:
+        """Compare some blocks, and more behind them where a file is read on and on."""
         goes_on = self._next - 1 <= first <= self._next
         self._ahead = min(2 * self._ahead, _MOST_AHEAD) if goes_on else 1
         self._next = min(max(last, first + self._ahead), len(self._sums))
-        first = self._good.find(0, first, last)
-        content = os.pread(self._file, BLOCK * (self._next - first), BLOCK * first)
-        found, expected = _sums(memoryview(content)), self._sums[first : self._next]
-        if found == expected:
-            self._good[first : self._next] = b"\1" * len(found)
-            return
-        same = (a == b for a, b in zip(found, expected, strict=False))
-        odd = next((i for i, is_same in enumerate(same) if not is_same), len(found))
-        start = BLOCK * (first + odd)
-        msg = (
-            f"is damaged: bytes {start} to {min(start + BLOCK, self._size) - 1} have "
-            f"the CRC-32 {found[odd]:08x}, expected {expected[odd]:08x}"
-            if odd < len(found)
-            else f"is damaged: it ends before byte {start}"
-        )
-        raise StoreError(msg)
+        for start in range(self.good.find(0, first), self._next, _MOST_AHEAD):
+            stop = min(start + _MOST_AHEAD, self._next)
+            # HDF5 lets one thread in at a time.
+            part = _memory[: BLOCK * (stop - start)]
+            found = _sums(part[: os.preadv(self._file, [part], BLOCK * start)])
+            if found != self._sums[start:stop]:
+                self._refuse(start, found)
+            self.good[start:stop] = b"\1" * len(found)
+
+    def _refuse(self, start: int, found: list[int]) -> None:
+        """Name the first block whose sum is another one."""
+        for number, expected in enumerate(self._sums[start:], start):
+            sum_ = found[number - start] if number - start < len(found) else None
+            if sum_ != expected:
+                begin, end = BLOCK * number, min(BLOCK * (number + 1), self._size)
+                has = "are missing" if sum_ is None else f"have the CRC-32 {sum_:08x}"
+                msg = (
+                    f"is damaged: bytes {begin} to {end - 1} {has}, expected "
+                    f"{expected:08x}"
+                )
+                raise StoreError(msg)
