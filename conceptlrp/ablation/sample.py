@@ -116,6 +116,16 @@ def spread_rows(games: ArrayLike, n: int, *, seed: int = 0) -> NDArray[np.int64]
     """
     game = np.asarray(games)
     lots = np.random.default_rng(seed).permutation(len(game))
+    low, high = int(game.min(initial=0)), int(game.max(initial=0))
+    if high - low <= 2 * len(game):
+        # The lowest lot of each game, where these suffice: nothing is sorted then.
+        first = np.full(high - low + 1, len(game))
+        np.minimum.at(first, game - low, lots)
+        first = first[first < len(game)]
+        if 0 < n <= len(first):
+            is_drawn = np.zeros(len(game), np.bool_)
+            is_drawn[np.partition(first, n - 1)[:n]] = True
+            return np.flatnonzero(is_drawn[lots])
     order = np.lexsort((lots, game))
     first = np.flatnonzero(np.diff(game[order], prepend=game.min(initial=0) - 1))
     turn = np.empty(len(game), np.int64)
@@ -177,11 +187,7 @@ def replacements(
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """Feature maps (N, C, H, W) of one layer, and what ablation puts in their place.
-
-    ``donors`` (N,) names for each position another one with as many discs; ``mean``
-    (C, H, W) is the mean map where it is taken over more than these positions.
-    """
+    """Maps (N, C, H, W) of a layer, with ``donors`` (N,) and ``mean`` (C, H, W)."""
 
     layer: str
     maps: NDArray[Any]
@@ -221,10 +227,7 @@ def feature_maps(
 
 
 def same_ply_donors(corpus: Corpus, *, seed: int = 0) -> NDArray[np.int64]:
-    """Choose for each position another one (N,) with as many discs on its board.
-
-    Where no other position has as many, it is the one nearest in their number.
-    """
+    """Choose others (N,) with as many discs, or the nearest number, as donors."""
     discs = np.bitwise_count(corpus.own | corpus.opponent).astype(np.int64)
     lots = np.random.default_rng(seed).permutation(len(corpus))
     order = np.lexsort((lots, discs))

@@ -79,12 +79,10 @@ def parquet(
     Path
         The folder.
     """
-    quantities = check_quantities(quantities)
     optional("pyarrow", "a Parquet table")
-    found = extract(store, chosen)
-    with export_folder(out, found, "parquet", overwrite=overwrite) as folder:
-        _write(folder, found, quantities, "parquet", _write_parquet)
-    return Path(out)
+    return _export(
+        store, out, chosen, quantities, "parquet", _write_parquet, overwrite=overwrite
+    )
 
 
 def csv(
@@ -107,11 +105,9 @@ def csv(
     Path
         The folder.
     """
-    quantities = check_quantities(quantities)
-    found = extract(store, chosen)
-    with export_folder(out, found, "csv", overwrite=overwrite) as folder:
-        _write(folder, found, quantities, "csv", _write_csv)
-    return Path(out)
+    return _export(
+        store, out, chosen, quantities, "csv", _write_csv, overwrite=overwrite
+    )
 
 
 def channel_table(found: Extract, layer: str) -> "pd.DataFrame":
@@ -133,12 +129,24 @@ def channel_table(found: Extract, layer: str) -> "pd.DataFrame":
     return pd.DataFrame(table, index=pd.RangeIndex(known.channels, name="channel"))
 
 
-def _write(
-    folder: Path, found: Extract, quantities: Sequence[str], kind: str, write: "Write"
-) -> None:
-    about = jsontext.dumps(found.provenance()).decode()
-    for name, blocks in _tables(found, quantities):
-        write(folder / f"{name}.{kind}", blocks, about)
+def _export(
+    store: AnyStore,
+    out: str | os.PathLike[str],
+    chosen: Selection | None,
+    quantities: Sequence[str],
+    kind: str,
+    write: "Write",
+    *,
+    overwrite: bool,
+) -> Path:
+    """Write all tables of one kind into a folder."""
+    quantities = check_quantities(quantities)
+    found = extract(store, chosen)
+    with export_folder(out, found, kind, overwrite=overwrite) as folder:
+        about = jsontext.dumps(found.provenance()).decode()
+        for name, blocks in _tables(found, quantities):
+            write(folder / f"{name}.{kind}", blocks, about)
+    return Path(out)
 
 
 def _tables(
@@ -147,7 +155,7 @@ def _tables(
     """Name each table and give the blocks that it consists of."""
     yield "positions", (found.frame(b).reset_index() for b in found.blocks())
     if found.store.columns.label_names:
-        yield "labels", (found.labels(b).reset_index() for b in found.blocks())
+        yield "labels", (found.labels(b).reset_index() for b in found.blocks("labels"))
     if found.results.clusterings:
         yield "clusters", _clusters(found)
     yield "channels", _channels(found)
@@ -171,7 +179,7 @@ def _channels(found: Extract) -> Iterator["pd.DataFrame"]:
 
 def _wide(found: Extract, quantity: str, layer: str) -> Iterator["pd.DataFrame"]:
     names = [f"c{channel:04d}" for channel in range(found.store.channels(layer))]
-    for block in found.blocks():
+    for block in found.blocks(f"{quantity} of {layer}"):
         table = pd.DataFrame(found.read(quantity, layer, block), columns=names)
         table.insert(0, "row", found.rows[block])
         yield table
@@ -298,7 +306,7 @@ def _write_matrix(path: Path, chosen: Extract, layer: str, quantity: str) -> Non
         shape = (len(chosen), chosen.store.channels(layer))
         matrix = file.create_dataset("X", shape, np.float32)
         matrix.attrs.update(_DENSE)
-        for block in chosen.blocks():
+        for block in chosen.blocks(f"{quantity} of {layer}"):
             matrix[block] = chosen.read(quantity, layer, block)
 
 

@@ -211,11 +211,7 @@ class Games:
 def judge(
     moves: ArrayLike, *, size: int = 8, **known: ArrayLike
 ) -> tuple[Games, NDArray[np.int16]]:
-    """Make games of those rows of moves (G, M) that are legal throughout.
-
-    Returns the legal games, and of each row the place of its first illegal move, -1
-    when there is none.
-    """
+    """Make games of legal rows (G, M); by row its first illegal move's place, or -1."""
     if unknown := sorted(known.keys() - _GIVEN):
         msg = f"games have no column {unknown[0]!r} to give, only {sorted(_GIVEN)}"
         raise TypeError(msg)

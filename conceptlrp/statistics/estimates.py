@@ -57,10 +57,7 @@ class Estimate(Plain):
 
 
 def known_interval(ends: Any, size: Any, games: Any) -> tuple[Floats, Floats]:
-    """Make ends (2, ...) nan that are of too few games, or of what is always the same.
-
-    ``size`` is the magnitude that their width is rounding beside.
-    """
+    """Make ends (2, ...) nan of few games, and where widths beside `size` are noise."""
     with np.errstate(invalid="ignore"):
         wide = np.subtract(ends[1], ends[0]) > _ALIKE * np.asarray(size)
     told = wide & (np.asarray(games) >= LEAST_GAMES)
@@ -201,6 +198,22 @@ def paired_difference(
     return Estimate(mean, float(low), float(high), len(values), number)
 
 
+def ratio_intervals(
+    parts: ArrayLike, whole: ArrayLike, games: ArrayLike
+) -> tuple[Floats, Floats, Floats]:
+    """Return ratios (K,) of sums of parts (N, K) and of a whole (N,), and their ends.
+
+    Student's, of the influences ``(part - ratio whole) / sum whole`` of games.
+    """
+    columns, game = np.asarray(parts, np.float64), codes(games)
+    divisor = np.asarray(whole, np.float64)
+    found = ratio(columns.sum(axis=0), divisor.sum())
+    by_game = np.zeros((int(game.max(initial=-1)) + 1, columns.shape[1]))
+    np.add.at(by_game, game, ratio(columns - found * divisor[:, None], divisor.sum()))
+    half = interval_reach(by_game, len(by_game), 0.975)
+    return found, *known_interval((found - half, found + half), 1, len(by_game))
+
+
 def positions_needed(found: Estimate, effect: float) -> int:
     """Return how many positions an effect would show up on, 4 times in 5; 0 if unknown.
 
@@ -243,10 +256,7 @@ def cosine(one: ArrayLike, other: ArrayLike) -> Floats:
 def rank_correlation(
     one: ArrayLike, other: ArrayLike, within: ArrayLike | None = None
 ) -> Floats:
-    """Return Spearman's rho (N,) of maps (N, S) over the squares that are `within`.
-
-    It is nan where a map is constant on them.
-    """
+    """Return Spearman's rho (N,) of maps (N, S) `within` squares, nan of constants."""
     left, right = (np.asarray(m, np.float64) for m in (one, other))
     counted = np.ones(left.shape, np.bool_) if within is None else np.asarray(within)
     return cosine(*(_centered_ranks(maps, counted) for maps in (left, right)))

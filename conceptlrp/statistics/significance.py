@@ -10,6 +10,7 @@ Shapes use n rows, C channels, K labels, G games and B permutations.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,8 @@ from conceptlrp.statistics.ranks import (
 
 # Influences and differences of effects below this are rounding.
 _NOISE: Final = 1e-9
+# What part of the channels of random networks may exceed a guard.
+_FEW: Final = 0.01
 # How many games are multiplied at a time.
 _GAMES: Final = 64
 
@@ -141,10 +144,7 @@ def _ends(
 
 
 def interval_reach(influences: Floats, games: ArrayLike, tail: float) -> Floats:
-    """Return how far intervals (...) reach by influences of games (G, ...).
-
-    ``tail`` is the part below the upper end, 0.975 of 95 % intervals.
-    """
+    """Return the reach of intervals by influences (G, ...); ``tail`` .975 is 95 %."""
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     squares = np.square(influences)
@@ -378,6 +378,21 @@ def permutation_p(
     distance = np.where(difference <= noise, 0.0, distance)
     p: Floats = 2 * student.sf(distance, freedom)
     return np.where(np.isnan(difference), np.nan, p)
+
+
+def random_guard(sizes: Sequence[Floats], margin: float = np.inf) -> Floats:
+    """Return levels (K,) that at most 1 % of rows of tables (n, K) exceed.
+
+    They exceed each of them, and any of them by more than `margin`. Rows are channels
+    of networks with random weights, pooled: more of them make the levels more exact,
+    where the largest size would grow with the number of networks.
+    """
+    pooled = np.concatenate(sizes)
+    if not pooled.size:
+        return np.zeros(pooled.shape[1])
+    few = partial(np.quantile, q=1 - _FEW, axis=0, method="higher")
+    levels = few(pooled)
+    return np.asarray(levels + max(few((pooled - levels).max(axis=1)) - margin, 0))
 
 
 def false_discovery_rates(p: ArrayLike) -> Floats:

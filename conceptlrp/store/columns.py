@@ -145,11 +145,7 @@ class StoredColumns:
         target: int | str,
     ) -> "pd.DataFrame":
         read = {n: self._column(n, rows, target) for n in self._checked(columns)}
-        # Rows share the words, of which a table of text would make a copy each.
-        known = {
-            n: c[0].astype(object)[c[1]] if isinstance(c, tuple) else c
-            for n, c in read.items()
-        }
+        known = {n: _shared(*c) if isinstance(c, tuple) else c for n, c in read.items()}
         return pd.DataFrame(known, index=pd.Index(rows, name="row"))
 
     def _checked(self, columns: Sequence[str] | None) -> Sequence[str]:
@@ -172,7 +168,8 @@ class StoredColumns:
     ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]:
         """Read a column of some rows, or words and which of them each row has."""
         if name == "id":
-            return self._store.ids if rows is None else self._store.ids[rows]
+            chosen = selected(None, len(self._store)) if rows is None else rows
+            return chosen if self._store.is_whole else self._store.ids[chosen]
         if name == "explained":
             return self._arrays.explained(rows=rows, target=target)
         if name == "square":
@@ -191,6 +188,16 @@ class StoredColumns:
 
     def _labels(self) -> AbstractContextManager[OpenFile]:
         return self._store.shards.opened(str(self._columns_file))
+
+
+def _shared(words: NDArray[Any], which: NDArray[Any]) -> NDArray[Any]:
+    """Return words by number as objects that rows share; text would be copied."""
+    if len(which) < len(words):
+        used, which = np.unique(which, return_inverse=True)
+        words = words[used]
+    shared: NDArray[Any] = words.astype(object) if words.dtype.kind == "U" else words
+    found: NDArray[Any] = shared[which]
+    return found
 
 
 Columns = dict[str, NDArray[Any]]

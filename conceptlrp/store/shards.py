@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
+from conceptlrp.hdf5 import (
+    clear_errors,
+    dataset,
+    dataset_names,
+    inner_group,
+    open_file,
+)
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.integrity import (
     FileEntry,
@@ -56,6 +62,7 @@ class OpenFile:
             self._file = open_file(compared(path, entry) if by_blocks else path)
             schema.check_kind(self._file, kind)
         self._datasets: dict[str, h5py.Dataset] = {}
+        self._groups: dict[str, h5py.Group] = {}
 
     @property
     def is_current(self) -> bool:
@@ -68,7 +75,10 @@ class OpenFile:
     def dataset(self, name: str) -> h5py.Dataset:
         """Return a dataset that is safe to read."""
         if name not in self._datasets:
-            found = dataset(self._file, name, best_ratio=_BEST_RATIO)
+            place, _, last = name.rpartition("/")
+            if place not in self._groups:
+                self._groups[place] = inner_group(self._file, place)
+            found = dataset(self._groups[place], last, best_ratio=_BEST_RATIO)
             self._datasets[name] = found
         return self._datasets[name]
 

@@ -25,6 +25,7 @@ from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.lrp import Contrast, Explainer, Move, Target, Value
 from conceptlrp.othello import BLACK, PASS, Position, square_name
+from conceptlrp.progress import OnProgress
 from conceptlrp.reference.boards import to_copy
 from conceptlrp.report import position_report
 from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
@@ -93,7 +94,10 @@ def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
 
 
 def write_position_pages(
-    site: Site, explainer: Explainer, chosen: Sequence[ChosenPosition]
+    site: Site,
+    explainer: Explainer,
+    chosen: Sequence[ChosenPosition],
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write the pages of some positions and the list of them."""
     rows = [None, *(each.row for each in chosen), None]
@@ -107,6 +111,8 @@ def write_position_pages(
             reasons=each.reasons,
             **_content(site, explainer, each.row),
         )
+        if on_progress is not None:
+            on_progress("positions", place + 1, len(chosen))
     site.write(
         "positions/index.html",
         "positions.html",
@@ -178,10 +184,7 @@ def output_view(
     cell_href: ChannelHref = lambda _layer, _channel: None,
     names: StoredResults | None = None,
 ) -> dict[str, Any]:
-    """Draw one output with the channels that speak for it and against it.
-
-    `summed` is what of the output reaches the board.
-    """
+    """Draw an output, of which `summed` reaches the board, with its channels."""
     limit, title = symmetric_limit(output.heatmap), output_title(output)
     words = f"Relevance for {title.lower()}; {position_words(position)}"
     return {

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text
-from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
 from conceptlrp.statistics.intervals import between
 
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
 _LEGEND = (
     "r: correlation of the change of the output with the difference of the label, "
     "donor less recipient; above 0, more of the label raises the output. Exchanged: "
-    "the largest with labels exchanged between positions of a ply; random: in networks "
-    "with random weights; equal: size of the change where the label is equal, as part "
-    "of that where it differs."
+    "the largest with labels exchanged between positions of a ply; random: what 1 % of "
+    "channels of networks with random weights exceed; equal: size of the change where "
+    "the label is equal, as part of that where it differs."
 )
 _LEVELS = (0.3, 0.4, 0.5)
 
@@ -45,26 +44,21 @@ def interchange(
 ) -> None:
     """Say which labels channels carry into the output, by giving them other maps."""
     from conceptlrp.labelling import Interchange, interchange as interchange_channels
-    from conceptlrp.store import open_store
 
-    opened = open_store(store)
-    for name in layer or ():
-        opened.channels(name)
-    net = store_network(opened, network, weights)
-    opened.results.check_free(Interchange, target=target or 0, overwrite=overwrite)
-    with progress_bars() as report:
-        found = interchange_channels(
-            opened,
-            net,
-            layers=layer,
-            target=target or 0,
-            n_positions=positions,
-            n_donors=donors,
-            n_random=random_networks,
-            seed=seed,
-            overwrite=overwrite,
-            on_progress=report,
-        )
+    found = store_result(
+        Interchange,
+        interchange_channels,
+        store,
+        network,
+        weights,
+        layers=layer,
+        target=target or 0,
+        n_positions=positions,
+        n_donors=donors,
+        n_random=random_networks,
+        seed=seed,
+        overwrite=overwrite,
+    )
     if as_json:
         print_json(found.to_dict())
     else:
@@ -74,6 +68,11 @@ def interchange(
 def verdict_word(cause: "ChannelCause") -> str:
     """Say in a word whether a label passed."""
     return {None: "undecided", True: "yes", False: "no"}[cause.passed]
+
+
+def part_of(value: float) -> str:
+    """Write a part of channels."""
+    return "an unknown part" if isnan(value) else f"{value:.1%}"
 
 
 def _ends(cause: "ChannelCause") -> str:
@@ -106,6 +105,9 @@ def _show(found: "Interchange", count: int) -> None:
         title = (
             f"{layer} ({found.target}): channels of {len(each.r)} with a label whose r "
             f"reaches {levels}; in brackets, of networks with random weights, and with "
+            "labels exchanged. Judged alike, "
+            f"{part_of(each.random_causing)} of random networks' channels would cause "
+            f"by their best label, {part_of(each.exchanged_causing)} of its own with "
             "labels exchanged"
         )
         print_table(columns, title=title)

@@ -104,7 +104,7 @@ _TABLE: Final = (
         "labels",
         "conceptlrp.labelling:ScoredLabels",
         ("target",),
-        version=4,
+        version=5,
         verb="label",
         former=r"label-scores-.+\.h5",
     ),
@@ -112,7 +112,7 @@ _TABLE: Final = (
         "interchange",
         "conceptlrp.labelling:Interchange",
         ("target",),
-        version=2,
+        version=3,
         verb="interchange",
     ),
     Kind(
