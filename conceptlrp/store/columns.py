@@ -21,7 +21,12 @@ from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
 from conceptlrp.store.format.schema import COLUMNS_TABLE, encode_arrays
 from conceptlrp.store.metadata import COLUMNS, Mask, Metadata, Where
 from conceptlrp.store.opened import OpenedStore
-from conceptlrp.store.results.kinds import COLUMNS_ABOUT, columns_file, replace_listed
+from conceptlrp.store.results.kinds import (
+    COLUMNS_ABOUT,
+    columns_file,
+    replace_listed,
+    whole_file,
+)
 from conceptlrp.store.shards import OpenFile, Selection, selected
 
 #: A condition on positions, or which of them, as a mask of shape (N,).
@@ -253,13 +258,11 @@ def _kept(folder: Path, manifest: Manifest, *, overwrite: bool) -> Columns:
     name = columns_file(manifest)
     if name is None:
         return {}
-    if is_intact(folder, name, manifest.files[name], verify=True):
-        file = OpenFile(folder / name, COLUMNS_TABLE)
-        return {n: read_label(file, n, manifest.positions) for n in label_names(file)}
-    if overwrite:
+    if overwrite and not is_intact(folder, name, manifest.files[name], verify=True):
         return {}
-    msg = f"{folder / name}: is missing or damaged; add all columns anew with overwrite"
-    raise StoreError(msg)
+    path = whole_file(folder, manifest, name)
+    file = OpenFile(path, COLUMNS_TABLE, manifest.files[name])
+    return {n: read_label(file, n, manifest.positions) for n in label_names(file)}
 
 
 def _checked(name: str, column: ArrayLike, manifest: Manifest) -> NDArray[Any]:

@@ -17,8 +17,9 @@ from conceptlrp.othello.board import PHASES, board_phases
 from conceptlrp.othello.files.corpus_file import load_columns
 from conceptlrp.othello.games import black_margins
 from conceptlrp.othello.position import square_names
-from conceptlrp.store.format.manifest import Manifest, is_intact
+from conceptlrp.store.format.manifest import Manifest
 from conceptlrp.store.format.schema import REMEDY
+from conceptlrp.store.results.kinds import whole_file
 from conceptlrp.store.shards import Selection
 
 Column = NDArray[Any]
@@ -152,18 +153,13 @@ class Metadata:
 
     def _load(self, name: str) -> Column:
         digest = str(self._manifest.corpus.get("digest"))
+        # Its columns are not packed, so that no codec notices what is wrong with them.
+        path = whole_file(self._folder, self._manifest, self._manifest.corpus_file)
         try:
-            column = load_columns(self._path, [name], digest=digest)[name]
+            return load_columns(path, [name], digest=digest)[name]
         except CorpusFileError as error:
             msg = f"{error}; {REMEDY}"
             raise StoreError(msg) from error
-        # Its columns are not packed, so that no codec notices what is wrong with them.
-        file = self._manifest.corpus_file
-        entry = self._manifest.files[file]
-        if not self._stored and not is_intact(self._folder, file, entry, verify=True):
-            msg = f"{self._path}: is damaged; {REMEDY}"
-            raise StoreError(msg)
-        return column
 
 
 #: A number, or the first and the last of a range, None leaving an end open.

@@ -20,6 +20,7 @@ from conceptlrp.store.format.manifest import (
     Receipt,
     ShardSpec,
     current_manifest,
+    entry_now,
     entry_of,
     is_intact,
     read_manifest,
@@ -55,8 +56,7 @@ def is_finished(
     folder: Path, manifest: Manifest, file: str, *, verify: bool = False
 ) -> bool:
     """Tell whether a shard or block is written and still what it was."""
-    receipt = read_receipt(folder, file, manifest.plan.fingerprint)
-    entry = receipt.entry if receipt else manifest.files.get(file)
+    entry = entry_now(folder, manifest, file)
     return entry is not None and is_intact(folder, file, entry, verify=verify)
 
 
@@ -127,8 +127,10 @@ def _write(
 ) -> Receipt:
     plan = manifest.plan
     content = schema.encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
-    made, rounding = entry_of(content), dict(rounding or {})
-    receipt = Receipt(file, made.bytes, made.sha256, plan.fingerprint, rounding)
+    made, rounding = entry_of(file, content), dict(rounding or {})
+    receipt = Receipt(
+        file, made.bytes, made.sha256, plan.fingerprint, rounding, made.sums
+    )
     # A receipt must never speak of other bytes than those beside it.
     if read_receipt(folder, file, plan.fingerprint) != receipt:
         with clear_write_errors(receipt_path(folder, file), StoreError):
