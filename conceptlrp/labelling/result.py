@@ -53,7 +53,7 @@ class NamedLabel:
     p, q : float
         Of the permutation null, and corrected for all pairs.
     random : float
-        The effect of the label that 1 % of channels of the random networks exceed.
+        The effect that one in 200 channels of the random networks exceeds.
     share, iou, within_board : float or None
         For maps: part of the relevance on the squares of the label, overlap of the
         squares read with them, AUROC within boards.
@@ -237,8 +237,8 @@ class LabelScores(Plain):
         held out, p-values, and p-values corrected for all pairs. NaN for what cannot
         be tested.
     random : dict of str to ndarray of shape (K,)
-        By measure, the size of effects that at most 1 % of the channels of random
-        networks exceed; and 1 % any of them by more than `over_random`.
+        By measure, the size of effects that one in 200 channels of random
+        networks exceeds, and as few any of them by more than `over_random`.
     channels : tuple of ChannelLabels
         What each of the C channels was found to be.
     criteria : LabelCriteria

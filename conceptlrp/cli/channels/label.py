@@ -31,9 +31,9 @@ _LEGEND = (
     "Effect: AUROC, or correlation r with a number, within plies, on games held out; "
     "by the largest relevance, how much more of these boards than of others have the "
     "label; "
-    "random: what 1 % of channels of networks with random weights exceed. Causal: r by "
-    "interchange, above 0 where more of the label raises the output, and whether that "
-    "passes; 'conceptlrp interchange' says what it rests on."
+    "random: what one in 200 channels of networks with random weights exceeds. "
+    "Causal: r by interchange, above 0 where more of the label raises the output, and "
+    "whether that passes; 'conceptlrp interchange' says what it rests on."
 )
 
 
