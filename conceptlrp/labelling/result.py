@@ -14,7 +14,13 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.labelling.channel_name import RULE, STRONGEST, ChannelName, described
+from conceptlrp.labelling.channel_name import (
+    RULE,
+    STRONGEST,
+    ChannelName,
+    OwnLabel,
+    described,
+)
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
@@ -367,6 +373,8 @@ class ScoredLabels:
     power : float
         Which part of planted detectors, one for each label with an effect of 0.8,
         would get their label by the same rules.
+    random_own : dict of str to tuple of tuple of OwnLabel
+        By layer, for each of the random networks: what its channels follow best.
     """
 
     target: str
@@ -379,6 +387,9 @@ class ScoredLabels:
     controls: tuple[str, ...]
     exchanged_labelled: Mapping[str, float] = field(default_factory=dict)
     power: float = nan
+    random_own: Mapping[str, tuple[tuple[OwnLabel, ...], ...]] = field(
+        default_factory=dict
+    )
 
     @property
     def power_note(self) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from conceptlrp.labelling import (
         ChannelLabels,
+        EditedBoards,
         Evidence,
         Interchange,
         NamedLabel,
@@ -111,16 +112,18 @@ def label(
         causes = opened.results.get(Interchange, target=target or 0)
         edits = opened.results.get(EditedBoards, target=target or 0)
         _show(found, causes, count)
-        _show_counts(evidence_by_channel(found, edits, causes), causes)
+        _show_counts(evidence_by_channel(found, edits, causes), causes, edits)
 
 
 def _show_counts(
-    evidence: "Mapping[tuple[str, int], Evidence]", causes: "Interchange | None"
+    evidence: "Mapping[tuple[str, int], Evidence]",
+    causes: "Interchange | None",
+    edits: "EditedBoards | None",
 ) -> None:
     """Print how many channels of each layer reach each level of evidence."""
     from conceptlrp.labelling import counts
 
-    table = counts(evidence, causes).round(1)
+    table = counts(evidence, causes, edits).round(1)
     columns = {
         str(name): [None if pd.isna(value) else value for value in table[name]]
         for name in table
