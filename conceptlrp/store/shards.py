@@ -208,6 +208,23 @@ class Shards:
             return self._gather(self._run(name, wanted, index, across), len(wanted))
         return self._gather(self._some(name, wanted, index, across), len(wanted))
 
+    def read_together(
+        self, *asked: tuple[str, tuple[int, ...], NDArray[np.int64] | None]
+    ) -> list[Array]:
+        """Read all rows of datasets (name, index, columns), opening shards once."""
+        runs = (
+            self._run(n, range(len(self)), i, None if c is None else _across(c))
+            for n, i, c in asked
+        )
+        tables: list[Array] = []
+        for parts in zip(*runs, strict=True):
+            tables = tables or [
+                np.empty((len(self), *part.shape[1:]), part.dtype) for _, part in parts
+            ]
+            for table, (places, part) in zip(tables, parts, strict=True):
+                table[places] = part
+        return tables or [self.read(name) for name, _, _ in asked]
+
     def blocks(
         self, name: str, index: tuple[int, ...] = ()
     ) -> Iterator[tuple[int, Array]]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from conceptlrp.errors import StoreError
 from conceptlrp.files import write_whole
 from conceptlrp.jsontext import loads
 from conceptlrp.store.format import schema
-from conceptlrp.store.format.integrity import FileEntry, block_sums, damage
+from conceptlrp.store.format.integrity import FileEntry, block_sums, damage, stamp
 from conceptlrp.store.format.plan import Plan
 
 RUNNING, COMPLETE = "running", "complete"
@@ -228,6 +229,21 @@ def read_manifest(folder: Path) -> Manifest:
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         msg = f"{path}: damaged manifest ({error}); compute the store again"
         raise StoreError(msg) from None
+
+
+def current_manifest(folder: Path) -> Manifest:
+    """Return the manifest as it stands now, read again only where it was replaced.
+
+    That of many shards is long, and is asked for at each of them.
+    """
+    path = folder / schema.MANIFEST
+    # One that went is told of by reading it.
+    return _read_stamped(folder, stamp(path.stat()) if path.is_file() else ())
+
+
+@lru_cache(maxsize=4)
+def _read_stamped(folder: Path, _stamp: tuple[int, ...]) -> Manifest:
+    return read_manifest(folder)
 
 
 def _parse(content: dict[str, Any]) -> Manifest:

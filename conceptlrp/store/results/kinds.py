@@ -119,7 +119,7 @@ _TABLE: Final = (
         "edits",
         "conceptlrp.labelling:EditedBoards",
         ("target",),
-        version=1,
+        version=2,
         verb="edits",
     ),
     Kind(

@@ -19,6 +19,7 @@ from conceptlrp.store.format.manifest import (
     Manifest,
     Receipt,
     ShardSpec,
+    current_manifest,
     entry_now,
     entry_of,
     is_intact,
@@ -71,7 +72,7 @@ def write_shard(
     The same arrays give the same bytes, so it does no harm to write a shard twice.
     """
     folder = Path(path)
-    manifest = read_manifest(folder)
+    manifest = current_manifest(folder)
     _check_arrays(manifest, spec, arrays)
     return _write(folder, manifest, spec.file, schema.SHARD, arrays, rounding)
 
@@ -81,7 +82,7 @@ def write_block(
 ) -> Receipt:
     """Write a block of maps of reference boards and then its receipt."""
     folder = Path(path)
-    manifest = read_manifest(folder)
+    manifest = current_manifest(folder)
     return _write(folder, manifest, block_file(number), schema.BLOCK, arrays)
 
 
