@@ -1,5 +1,7 @@
 """Stores with a file of every kind, and what reads all of one."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,15 @@ from conceptlrp.errors import StoreError
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, open_store
-from conceptlrp.store.format.schema import INDEX, REFERENCE_KINDS
+from conceptlrp.store.format.schema import (
+    INDEX,
+    REFERENCE_KINDS,
+    REFERENCES,
+    STATISTICS,
+)
 from conceptlrp.store.metadata import COLUMNS
-from conceptlrp.store.results.kinds import KINDS
+from conceptlrp.store.results.kinds import KINDS, columns_file
+from conceptlrp.store.results.results import SavedResult
 from tests.lrp.conftest import random_corpus, randomize
 from tests.runs.computing import explain_corpus
 from tests.store.results.samples import SAMPLES
@@ -41,26 +49,48 @@ def make_whole(path: Path) -> Store:
     return open_store(path)
 
 
+def readers(store: Store) -> dict[str, Callable[[], list[Any]]]:
+    """Return for every file what reads all of it."""
+    manifest, metadata = store.manifest, store.columns.metadata
+    labels, maps = store.columns.label_names, store.maps
+    found: dict[str, Callable[[], list[Any]]] = {
+        spec.file: partial(_datasets, store, spec.file) for spec in store.shards.specs
+    }
+    # The others of the index are the shards once more.
+    found[INDEX] = partial(_datasets, store, INDEX, "tops/")
+    found[manifest.corpus_file] = lambda: [
+        store.positions.digest,
+        *(metadata.column(name) for name in COLUMNS),
+    ]
+    found[str(manifest.baseline_file)] = lambda: [store.baseline.arrays()]
+    found[STATISTICS] = lambda: [maps.statistics(layer) for layer in store.layers]
+    found[REFERENCES] = lambda: [
+        store.references(layer, kind)
+        for layer in store.layers
+        for kind in REFERENCE_KINDS
+    ]
+    columns = str(columns_file(manifest))
+    found[columns] = lambda: [store.columns.label(name) for name in labels]
+    for each in store.results.list():
+        found[each.file] = partial(_result, store, each)
+    return found
+
+
 def read_all(store: Store) -> list[Any]:
     """Read everything that a store holds, all of it from its files."""
-    found: list[Any] = []
-    for name in [*(spec.file for spec in store.shards.specs), INDEX]:
-        with store.shards.opened(name) as file:
-            # The others of the index are the shards once more.
-            names = [n for n in file.names() if name != INDEX or n.startswith("tops/")]
-            found += [file.dataset(each)[()] for each in names]
-    found += [store.positions.digest, store.baseline.digest]
-    found += [store.columns.metadata.column(name) for name in COLUMNS]
-    found += [store.columns.label(name) for name in store.columns.label_names]
-    for layer in store.layers:
-        found.append(store.maps.statistics(layer))
-        found += [store.references(layer, kind) for kind in REFERENCE_KINDS]
-    for each in store.results.list():
-        result = KINDS[each.kind].result
-        about = {"target": each.target or 0, "layer": each.layer or None}
-        found.append(store.results.get(result, **about, name=each.name))
-        found.append(store.results.provenance(result, **about))
-    return found
+    return [read() for read in readers(store).values()]
+
+
+def _datasets(store: Store, name: str, start: str = "") -> list[Any]:
+    with store.shards.opened(name) as file:
+        return [file.dataset(n)[()] for n in file.names() if n.startswith(start)]
+
+
+def _result(store: Store, saved: SavedResult) -> list[Any]:
+    result = KINDS[saved.kind].result
+    about = {"target": saved.target or 0, "layer": saved.layer or None}
+    found = store.results.get(result, **about, name=saved.name)
+    return [found, store.results.provenance(result, **about)]
 
 
 def refusal(path: Path) -> str:
@@ -71,3 +101,10 @@ def refusal(path: Path) -> str:
     except StoreError as error:
         return str(error)
     return ""
+
+
+def put(path: Path, content: bytes) -> None:
+    """Replace a file by another one, of which nothing was compared yet."""
+    other = path.with_name("other.bin")
+    other.write_bytes(content)
+    other.replace(path)

@@ -23,7 +23,7 @@ from conceptlrp.store.writing.finish import finish_run
 from conceptlrp.store.writing.shard_writer import pending
 from conceptlrp.store.writing.writer import create_run
 from tests.store.conftest import Arrays, MakeStore, fill, planted_plan
-from tests.store.damage import make_whole, read_all, refusal
+from tests.store.damage import make_whole, put, read_all, refusal
 
 #: How files begin that are damaged, of every kind.
 NAMES = (
@@ -45,13 +45,6 @@ def copy(whole: Path, tmp_path: Path) -> Path:
 def named(folder: Path, start: str) -> Path:
     (found,) = [p for p in folder.iterdir() if p.name.startswith(start)]
     return found
-
-
-def put(path: Path, content: bytes) -> None:
-    """Replace a file by another one."""
-    other = path.with_name("other.bin")
-    other.write_bytes(content)
-    other.replace(path)
 
 
 def flip(path: Path, at: int) -> None:
