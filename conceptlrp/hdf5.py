@@ -8,6 +8,7 @@ before the declared sizes agree with what is stored, and nothing follows a link.
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from math import ceil, prod
 from pathlib import Path
 from typing import Any, Final
@@ -47,7 +48,7 @@ def opened(path: Path, error: type[FileFormatError]) -> Iterator[h5py.File]:
         yield file
 
 
-def open_file(path: Path) -> h5py.File:
+def open_file(path: Path | RawIOBase) -> h5py.File:
     """Open a file for reading, without a cache of chunks.
 
     Files are complete when they appear, so a lock protects nothing and may fail, as

@@ -164,7 +164,9 @@ def evidence_by_channel(
 
 
 def counts(
-    evidence: Mapping[tuple[str, int], Evidence], interchange: Interchange | None = None
+    evidence: Mapping[tuple[str, int], Evidence],
+    interchange: Interchange | None = None,
+    edits: "EditedBoards | None" = None,
 ) -> "pd.DataFrame":
     """Count the channels of each layer that have a name, and that reach each level.
 
@@ -175,6 +177,9 @@ def counts(
     interchange : Interchange or None
         Adds how many of as many channels would cause in networks with random weights,
         and with labels exchanged within plies.
+    edits : EditedBoards or None
+        Adds how many of as many channels of these networks respond to what each of
+        them follows best.
 
     Returns
     -------
@@ -194,10 +199,16 @@ def counts(
         rows.append(row)
     kinds = dict.fromkeys(("channels", "named", *LEVELS), "Int64")
     table = pd.DataFrame(rows, columns=["layer", *kinds]).astype(kinds)
-    found = {} if interchange is None else interchange.layers
-    for kind in ("random", "exchanged") if found else ():
-        parts = {name: getattr(each, f"{kind}_causing") for name, each in found.items()}
-        table[f"causes, {kind}"] = table["layer"].map(parts) * table["channels"]
+    for result, level, kind, name in (
+        (edits, "responds", "random", "random_responding"),
+        (interchange, "causes", "random", "random_causing"),
+        (interchange, "causes", "exchanged", "exchanged_causing"),
+    ):
+        if result is not None:
+            parts = {
+                layer: getattr(each, name) for layer, each in result.layers.items()
+            }
+            table[f"{level}, {kind}"] = table["layer"].map(parts) * table["channels"]
     return table
 
 

@@ -37,6 +37,10 @@ from conceptlrp.statistics.significance import (
     random_guard,
 )
 
+# What part of random channels may exceed a guard. Seven measures can name a channel,
+# and together they should name at most 2 %.
+_FEW: Final = 0.005
+
 
 @dataclass(frozen=True, eq=False)
 class Half:
@@ -223,9 +227,9 @@ def _mixed(table: NDArray[Any], compared: Compared) -> Floats | None:
 
 
 def _guard(sizes: list[Floats], scored: int, trained: int, margin: float) -> Floats:
-    """Return what channels of random networks but the scored one hardly exceed."""
+    """Return what few channels of random networks but the scored one exceed."""
     others = [size for i, size in enumerate(sizes) if i >= trained and i != scored]
-    return random_guard([sizes[0][:0], *others], margin)
+    return random_guard([sizes[0][:0], *others], margin, _FEW)
 
 
 def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:

@@ -14,7 +14,13 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.labelling.channel_name import RULE, STRONGEST, ChannelName, described
+from conceptlrp.labelling.channel_name import (
+    RULE,
+    STRONGEST,
+    ChannelName,
+    OwnLabel,
+    described,
+)
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
@@ -53,7 +59,7 @@ class NamedLabel:
     p, q : float
         Of the permutation null, and corrected for all pairs.
     random : float
-        The effect of the label that 1 % of channels of the random networks exceed.
+        The effect that one in 200 channels of the random networks exceeds.
     share, iou, within_board : float or None
         For maps: part of the relevance on the squares of the label, overlap of the
         squares read with them, AUROC within boards.
@@ -237,8 +243,8 @@ class LabelScores(Plain):
         held out, p-values, and p-values corrected for all pairs. NaN for what cannot
         be tested.
     random : dict of str to ndarray of shape (K,)
-        By measure, the size of effects that at most 1 % of the channels of random
-        networks exceed; and 1 % any of them by more than `over_random`.
+        By measure, the size of effects that one in 200 channels of random
+        networks exceeds, and as few any of them by more than `over_random`.
     channels : tuple of ChannelLabels
         What each of the C channels was found to be.
     criteria : LabelCriteria
@@ -367,6 +373,8 @@ class ScoredLabels:
     power : float
         Which part of planted detectors, one for each label with an effect of 0.8,
         would get their label by the same rules.
+    random_own : dict of str to tuple of tuple of OwnLabel
+        By layer, for each of the random networks: what its channels follow best.
     """
 
     target: str
@@ -379,6 +387,9 @@ class ScoredLabels:
     controls: tuple[str, ...]
     exchanged_labelled: Mapping[str, float] = field(default_factory=dict)
     power: float = nan
+    random_own: Mapping[str, tuple[tuple[OwnLabel, ...], ...]] = field(
+        default_factory=dict
+    )
 
     @property
     def power_note(self) -> str:

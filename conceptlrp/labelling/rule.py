@@ -155,7 +155,11 @@ class Rule(Plain):
         bool of shape (N, n, n)
             For every square; of shape (N,) for a rule of the whole board.
         """
-        states, whole = square_states(given_boards(boards, self.size)), not self.window
+        return self.holds_on(square_states(given_boards(boards, self.size)))
+
+    def holds_on(self, states: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """Tell where the rule holds on boards of which states are known."""
+        whole = not self.window
         cases = (
             np.logical_and.reduce([each.holds(states, whole=whole) for each in case])
             for case in self.conditions

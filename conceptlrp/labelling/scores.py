@@ -34,7 +34,15 @@ from conceptlrp.labelling.channel_name import (
     RELEVANCE,
     STRONGEST,
 )
-from conceptlrp.labelling.columns import Columns, position_columns, square_columns
+from conceptlrp.labelling.columns import (
+    Columns,
+    moved_maps,
+    place_columns,
+    place_exchanges,
+    place_labels,
+    position_columns,
+    square_columns,
+)
 from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.measures import (
     Compared,
@@ -44,12 +52,6 @@ from conceptlrp.labelling.measures import (
     strongest_boards,
 )
 from conceptlrp.labelling.naming import name_channels
-from conceptlrp.labelling.places import (
-    moved_maps,
-    place_columns,
-    place_exchanges,
-    place_labels,
-)
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labelling.rules import Rules, learn_rules
 from conceptlrp.labels import MOVE_LABELS, Labels

@@ -14,6 +14,7 @@ from conceptlrp.ablation.sample import FollowedSample, follow_sample, spread_row
 from conceptlrp.errors import OutputExistsError, check_names
 from conceptlrp.labelling.controls import detector_power
 from conceptlrp.labelling.edit_result import EditedBoards
+from conceptlrp.labelling.edit_tables import own_labels
 from conceptlrp.labelling.edited_boards import follow_edits
 from conceptlrp.labelling.interchange_result import Interchange, tested_labels
 from conceptlrp.labelling.interchanging import draw_interchanges, interchange_channels
@@ -207,6 +208,10 @@ def label(
             [each[0] for each in scores.values()],
             study.controls,
         ),
+        random_own={
+            layer: tuple(own_labels(each, study.controls) for each in every[2:])
+            for layer, every in scores.items()
+        },
     )
     if save:
         checked = study.interchange(found, report)
@@ -410,7 +415,7 @@ def prepare_study(
     # Drawn apart from the games that are held out, which would all be drawn.
     mapped = spread_rows(sample.games, asked.n_maps, seed=seed + 1)
     random = (
-        above_own_mean(random_network(explainer, seed=seed * asked.n_random + i), store)
+        above_own_mean(random_network(explainer, seed=100 * split + i), store)
         for i in range(asked.n_random)
     )
     index, explainers = store.target_index(target), (explainer, *random)

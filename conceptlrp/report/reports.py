@@ -254,6 +254,7 @@ class LayerReport:
             for column, plan in zip(columns, plans, strict=True):
                 found = strips.describe(column.channel, plan, shelf)
                 yield _report(stored, column, found, self.notes)
+            del columns, column
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a channel."""

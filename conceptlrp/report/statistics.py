@@ -269,6 +269,8 @@ def read_columns(
         for rows in _row_blocks(store):
             columns.read(rows)
         yield list(columns)
+        # So that memory never holds two groups.
+        del columns
 
 
 def channel_statistics(column: Column, layer: LayerStatistics) -> ChannelStatistics:

@@ -28,8 +28,6 @@ from conceptlrp.statistics.ranks import (
 
 # Influences and differences of effects below this are rounding.
 _NOISE: Final = 1e-9
-# What part of the channels of random networks may exceed a guard.
-_FEW: Final = 0.01
 # How many games are multiplied at a time.
 _GAMES: Final = 64
 
@@ -380,8 +378,10 @@ def permutation_p(
     return np.where(np.isnan(difference), np.nan, p)
 
 
-def random_guard(sizes: Sequence[Floats], margin: float = np.inf) -> Floats:
-    """Return levels (K,) that at most 1 % of rows of tables (n, K) exceed.
+def random_guard(
+    sizes: Sequence[Floats], margin: float = np.inf, few: float = 0.01
+) -> Floats:
+    """Return levels (K,) that at most `few` of all rows of tables (n, K) exceed.
 
     They exceed each of them, and any of them by more than `margin`. Rows are channels
     of networks with random weights, pooled: more of them make the levels more exact,
@@ -390,9 +390,9 @@ def random_guard(sizes: Sequence[Floats], margin: float = np.inf) -> Floats:
     pooled = np.concatenate(sizes)
     if not pooled.size:
         return np.zeros(pooled.shape[1])
-    few = partial(np.quantile, q=1 - _FEW, axis=0, method="higher")
-    levels = few(pooled)
-    return np.asarray(levels + max(few((pooled - levels).max(axis=1)) - margin, 0))
+    level = partial(np.quantile, q=1 - few, axis=0, method="higher")
+    levels = level(pooled)
+    return np.asarray(levels + max(level((pooled - levels).max(axis=1)) - margin, 0))
 
 
 def false_discovery_rates(p: ArrayLike) -> Floats:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.labelling import LabelCriteria, LabelScores
 from conceptlrp.labelling.channel_name import FEATURE_MAP, FIRING_PLACE, MAP, PLACE
-from conceptlrp.labelling.places import (
+from conceptlrp.labelling.columns import (
     moved_maps,
     place_columns,
     place_exchanges,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from conceptlrp.labelling import (
         ChannelLabels,
+        EditedBoards,
         Evidence,
         Interchange,
         NamedLabel,
@@ -31,9 +32,9 @@ _LEGEND = (
     "Effect: AUROC, or correlation r with a number, within plies, on games held out; "
     "by the largest relevance, how much more of these boards than of others have the "
     "label; "
-    "random: what 1 % of channels of networks with random weights exceed. Causal: r by "
-    "interchange, above 0 where more of the label raises the output, and whether that "
-    "passes; 'conceptlrp interchange' says what it rests on."
+    "random: what one in 200 channels of networks with random weights exceeds. "
+    "Causal: r by interchange, above 0 where more of the label raises the output, and "
+    "whether that passes; 'conceptlrp interchange' says what it rests on."
 )
 
 
@@ -111,16 +112,18 @@ def label(
         causes = opened.results.get(Interchange, target=target or 0)
         edits = opened.results.get(EditedBoards, target=target or 0)
         _show(found, causes, count)
-        _show_counts(evidence_by_channel(found, edits, causes), causes)
+        _show_counts(evidence_by_channel(found, edits, causes), causes, edits)
 
 
 def _show_counts(
-    evidence: "Mapping[tuple[str, int], Evidence]", causes: "Interchange | None"
+    evidence: "Mapping[tuple[str, int], Evidence]",
+    causes: "Interchange | None",
+    edits: "EditedBoards | None",
 ) -> None:
     """Print how many channels of each layer reach each level of evidence."""
     from conceptlrp.labelling import counts
 
-    table = counts(evidence, causes).round(1)
+    table = counts(evidence, causes, edits).round(1)
     columns = {
         str(name): [None if pd.isna(value) else value for value in table[name]]
         for name in table
