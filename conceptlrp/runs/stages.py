@@ -69,11 +69,11 @@ Arrays = dict[str, NDArray[Any]]
 
 #: Torch threads of everyone who computes: sums of floats may depend on it.
 THREADS = 1
-_MOST_ROWS = 4096
+_MOST_ROWS = 1 << 14
 _SHARD_BYTES = 1 << 27
 # Ctrl-C loses what a shard took at most; a run of minutes is cut more finely, so that
 # all cores have work. Of very many positions the number of files is what counts.
-_SHARD_SECONDS = (8.0, 30.0)
+_SHARD_SECONDS = (15.0, 30.0)
 _FEW_SHARDS, _MANY_SHARDS = 8, 1 << 16
 _TRIAL_SECONDS = 0.1
 
@@ -336,7 +336,7 @@ def _other_baseline(
 
 
 def _fitting_size(plan: Plan, size: int) -> int:
-    """Return whole batches that take about 128 MiB, and 4,096 positions at most."""
+    """Return whole batches that take about 128 MiB, and 16,384 positions at most."""
     channels = sum(shape["channels"] for shape in plan.layers.values())
     maps = size * size if plan.detail == "all" else 0
     numbers = len(plan.targets) * channels * (1 + maps) + 3 * channels
