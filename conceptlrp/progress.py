@@ -98,7 +98,7 @@ def duration(seconds: float) -> str:
     """Say how long something takes.
 
     >>> duration(59), duration(150), duration(7300)
-    ('59 s', '2 min 30 s', '2 h 2 min')
+    ('59 s', '2 min 30 s', '2 h 1 min')
     """
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
