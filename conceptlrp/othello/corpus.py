@@ -173,7 +173,10 @@ class Corpus:
         be written `CorpusFileError`.
         """
         place, content = checked_path(path), self.to_bytes()
-        write_whole(place, content, overwrite=overwrite, error=CorpusFileError)
+        own = b"conceptlrp-corpus"
+        write_whole(
+            place, content, overwrite=overwrite, error=CorpusFileError, token=own
+        )
 
     def to_bytes(self) -> memoryview:
         """Return the bytes of the file that `save` writes."""
