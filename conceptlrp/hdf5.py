@@ -5,6 +5,7 @@ take its data from any other file of the machine. Nothing here asks for memory
 before the declared sizes agree with what is stored, and nothing follows a link.
 """
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import ceil, prod
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.errors import FileFormatError
 
@@ -27,6 +29,7 @@ _LARGEST_DATASET: Final = 1 << 38
 # Real tables shrink to a tenth at best; what is small may be all alike.
 _BEST_RATIO: Final = 100
 _SMALL: Final = 1 << 26
+_MAPPED: Final = 1 << 20
 _FILTERS: Final = {
     h5py.h5z.FILTER_DEFLATE: "gzip",
     h5py.h5z.FILTER_SHUFFLE: "shuffle",
@@ -94,6 +97,22 @@ def dataset(
         msg = f"is damaged: {found.name} lacks some of its data"
         raise FileFormatError(msg)
     return found
+
+
+def mapped(found: h5py.Dataset) -> NDArray[Any]:
+    """Return a dataset, which stays in the file if it is large and not packed.
+
+    Processes then share its pages, which the system takes back when it needs memory.
+    """
+    place = found.id.get_offset()
+    if found.chunks or place is None or found.nbytes < _MAPPED:
+        whole: NDArray[Any] = found[()]
+        return whole
+    # The file that is open, not another one that has its name by now.
+    handle = found.file.id.get_vfd_handle()
+    content = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+    flat = np.frombuffer(content, found.dtype, found.size, place)
+    return flat.reshape(found.shape)
 
 
 def dataset_names(file: h5py.Group) -> list[str]:

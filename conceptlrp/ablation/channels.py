@@ -40,11 +40,7 @@ from conceptlrp.store.reader import AnyStore
 
 @dataclass(frozen=True)
 class Changes:
-    """Outputs before a change of channels less those after it.
-
-    ``explained`` and ``value`` (M,) are nan without a value head, ``logits`` (M, A) are
-    0 for illegal moves, ``best`` (M,) says where another legal move becomes the best.
-    """
+    """Outputs before less those after a change: (M,), logits (M, A), new ``best``."""
 
     explained: Tensor
     value: Tensor

@@ -177,11 +177,7 @@ def replacements(
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """Feature maps (N, C, H, W) of one layer, and what ablation puts in their place.
-
-    ``donors`` (N,) names for each position another one with as many discs; ``mean``
-    (C, H, W) is the mean map where it is taken over more than these positions.
-    """
+    """Maps (N, C, H, W) of a layer, with ``donors`` (N,) and ``mean`` (C, H, W)."""
 
     layer: str
     maps: NDArray[Any]
@@ -221,10 +217,7 @@ def feature_maps(
 
 
 def same_ply_donors(corpus: Corpus, *, seed: int = 0) -> NDArray[np.int64]:
-    """Choose for each position another one (N,) with as many discs on its board.
-
-    Where no other position has as many, it is the one nearest in their number.
-    """
+    """Choose others (N,) with as many discs, or the nearest number, as donors."""
     discs = np.bitwise_count(corpus.own | corpus.opponent).astype(np.int64)
     lots = np.random.default_rng(seed).permutation(len(corpus))
     order = np.lexsort((lots, discs))

@@ -217,11 +217,7 @@ def _parts(
 
 
 def single_page(folder: Path, *, name: str) -> bytes:
-    """Put the pages of an atlas into one, which its script takes apart again.
-
-    What is inside the ``main`` element of each page is compressed by itself, so that a
-    page is unpacked when somebody goes there. The first page is there as it is.
-    """
+    """Put an atlas into one page: each other `main` is compressed until it is shown."""
     first = (folder / "index.html").read_text("utf-8")
     scripts = [
         (folder / "index.js").read_text("utf-8"),

@@ -55,11 +55,7 @@ _DIGITS = 16
 
 @dataclass(frozen=True)
 class Site:
-    """One atlas while it is written.
-
-    `former` is the atlas that is brought up to date: what it holds is not written
-    again. `digests` are the files so far, by address, with the start of their SHA-256.
-    """
+    """An atlas while it is written: what the `former` holds is not written again."""
 
     folder: Path
     store: Store
@@ -227,10 +223,7 @@ _ADDRESS: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 
 @dataclass(frozen=True)
 class Draft:
-    """Where files are written before they are part of an atlas.
-
-    `folder` holds what differs from `former`, the atlas that is brought up to date.
-    """
+    """Where files are written that differ from `former`, the atlas that is updated."""
 
     folder: Path
     former: Path | None = None
@@ -248,10 +241,7 @@ class Draft:
 def updated_folder(
     out: str | os.PathLike[str], *, overwrite: bool = False
 ) -> Iterator[Draft]:
-    """Make an atlas, or bring one up to date; the marker is to be written last.
-
-    The draft is removed when the body fails, and the atlas stays as it was.
-    """
+    """Make or update an atlas; on failure it stays as it was. The marker comes last."""
     place = Path(out)
     is_there = place.exists() or place.is_symlink()
     if is_there and not overwrite:

@@ -1,6 +1,8 @@
 """Options that say which positions of a store are meant."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -23,6 +25,43 @@ Label = Annotated[
     list[str] | None,
     typer.Option(help="Label: NAME, NAME=NUMBER or NAME=A:B; repeatable."),
 ]
+
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "ply": Ply,
+    "phase": Phase,
+    "mover": Mover,
+    "player": Player,
+    "year": Year,
+    "tournament": Tournament,
+    "move": Move,
+    "outcome": Outcome,
+    "label": Label,
+}
+
+
+def with_conditions(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb all options that say which positions are meant, for its `where`."""
+
+    def conditioned(**given: Any) -> None:
+        chosen = {name: given.pop(name) for name in _OPTIONS}
+        verb(**given, where=conditions(played=chosen.pop("move"), **chosen))
+
+    asked = signature(verb).parameters
+    own = [each for name, each in asked.items() if name != "where"]
+    added = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in _OPTIONS.items()
+    ]
+    # typer reads options from the signature, and JSON is the last one of every verb.
+    first = [each.replace(kind=Parameter.KEYWORD_ONLY) for each in own]
+    every = [*first[:-1], *added, first[-1]]
+    vars(conditioned).update(
+        __signature__=Signature(every),
+        __annotations__={e.name: e.annotation for e in every},
+    )
+    conditioned.__name__, conditioned.__doc__ = verb.__name__, verb.__doc__
+    return conditioned
 
 
 def conditions(

@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +11,7 @@ import typer
 from conceptlrp.cli.options import check_choice
 from conceptlrp.cli.tables import remark
 from conceptlrp.errors import CheckpointError, NetworkError, StoreError
+from conceptlrp.progress import progress_bars
 from conceptlrp.shipped import SHIPPED, demo_name
 
 if TYPE_CHECKING:
@@ -51,6 +52,29 @@ def store_network(
     network = open_network(path, weights)
     check_explains(store, network, subject=f"{path}: is network")
     return network
+
+
+def store_result(
+    kind: type,
+    compute: Callable[..., Any],
+    store: "Path | Store",
+    network: str | None,
+    weights: Path | None,
+    *,
+    overwrite: bool,
+    **options: Any,
+) -> Any:
+    """Compute a result of a store and its network, unless the store has it already."""
+    from conceptlrp.store import open_store
+
+    opened = open_store(store)
+    for name in options.get("layers") or ():
+        opened.channels(name)
+    net = store_network(opened, network, weights)
+    about = {key: options[key] for key in ("target",) if key in options}
+    opened.results.check_free(kind, **about, overwrite=overwrite)
+    with progress_bars() as report:
+        return compute(opened, net, overwrite=overwrite, on_progress=report, **options)
 
 
 def recorded_network(store: Path, made: Mapping[str, Any]) -> "BoardNetwork":

@@ -148,10 +148,7 @@ def graph_explainer(
     composite: Composite | None = None,
     heatmaps: Composite | None = None,
 ) -> Explainer:
-    """Make ready what explained a store, with the layers between its own.
-
-    Relevance between two layers is known where one reads the other.
-    """
+    """Make ready what explained a store, with the layers between its own."""
     rules: dict[str, Any] = {"composite": composite, "heatmaps": heatmaps}
     explainer = store_explainer(store, network, **rules)
     wanted = {*select_layers(explainer.network, None), *store.layers}

@@ -74,10 +74,7 @@ class _Wires:
 def strongest_edges(
     runner: KeptUnits, kept: Tensor, count: int
 ) -> dict[Pair, UnitEdges]:
-    """Find the edges between kept units (M, U) that carry most, and test them all.
-
-    They are at most `count` of all pairs of layers together.
-    """
+    """Find and test the `count` edges between kept units (M, U) that carry most."""
     found = [(wires, *_carried(runner, kept, wires, count)) for wires in _wires(runner)]
     sizes = np.sort([abs(r) for *_, relevance in found for r in relevance])[::-1]
     least = sizes[:count].min(initial=np.inf)

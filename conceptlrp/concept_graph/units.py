@@ -81,11 +81,7 @@ class Units:
 
 
 class KeptUnits:
-    """Positions, and the output that is followed at them, whatever units are kept.
-
-    ``full`` and ``empty`` (N,) are that output with all units kept and with none,
-    ``gap`` is the first less the second.
-    """
+    """Positions and their output (N,), ``full`` with all units, ``empty`` with none."""
 
     def __init__(
         self, explainer: Explainer, baseline: Baseline, sample: FollowedSample
@@ -266,11 +262,7 @@ def smallest(
     sizes: NDArray[np.int64],
     part: float,
 ) -> int:
-    """Find how many units keep a part of the output, between two of the sizes.
-
-    To keep as much too much is no better than too little. Where more units keep less,
-    it need not be the smallest number of all.
-    """
+    """Find how many units, between two sizes, keep a part of the output most nearly."""
     total = np.abs(runner.gap).sum()
 
     def suffices(size: int) -> bool:

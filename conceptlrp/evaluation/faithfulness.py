@@ -89,11 +89,7 @@ def shuffled_within(scores: ArrayLike, groups: ArrayLike, *, seed: int = 0) -> A
 
 
 def center_prior(size: int) -> NDArray[np.float64]:
-    """Return scores (S,) that fall with the distance from the middle of the board.
-
-    They know nothing of position or network, and yet a network reads the discs in the
-    middle most: beating a random order alone proves little.
-    """
+    """Return scores (S,) that fall from the middle, where networks read most discs."""
     far = np.abs(np.arange(size) - (size - 1) / 2)
     distance: NDArray[np.float64] = np.hypot(far[:, None], far[None, :])
     return -distance.ravel()
@@ -102,10 +98,7 @@ def center_prior(size: int) -> NDArray[np.float64]:
 def occlusion(
     explainer: Explainer, sample: Sample, *, target: str = "best"
 ) -> NDArray[np.float64]:
-    """Return how far an output falls (N, S) when one disc alone is removed.
-
-    See Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
-    """
+    """Return how far outputs fall (N, S) by each disc; Zeiler and Fergus, ECCV 2014."""
     rows, squares = np.nonzero(sample.occupied)
     boards = sample.discs[rows]
     boards[np.arange(len(rows)), squares] = 0
@@ -164,11 +157,7 @@ class DeletionCurves:
 
     @property
     def gain(self) -> Array:
-        """Symmetric relevance gain (SRG), (N,): mean over steps of least less most.
-
-        Each order alone ranks methods differently from one way of taking away to
-        the next; their difference does so far less.
-        """
+        """Symmetric relevance gain (N,), which depends less on the way of removal."""
         return np.asarray((self.least_first - self.most_first).mean(axis=1))
 
 
@@ -207,10 +196,7 @@ def delete_channels(
     target: str = "best",
     ablation: str = "zero",
 ) -> DeletionCurves:
-    """Ablate channels in the order of scores (N, C) and follow an output.
-
-    See Achtibat et al., Nat. Mach. Intell. 5 (2023), doi:10.1038/s42256-023-00711-8.
-    """
+    """Ablate channels by scores (N, C); see doi:10.1038/s42256-023-00711-8."""
     replaced = features.replacement(ablation)
 
     def run(gone: NDArray[np.bool_], rows: slice) -> Outputs:
@@ -417,10 +403,7 @@ def agreement(score: Array, effect: Array, *, signed: bool) -> Array:
 def overall_agreement(
     score: Array, effect: Array, games: ArrayLike, *, signed: bool
 ) -> Estimate:
-    """Correlate the ranks of the means over positions of scores and effects (N, C).
-
-    The interval is over games, of which both means are drawn together.
-    """
+    """Correlate mean scores and effects (N, C) by rank; games draw both together."""
     pair = np.stack([score, effect], axis=1)
     pair = pair if signed else np.abs(pair)
     mean = rank_correlation(*known_mean(pair)[:, None])[0]

@@ -129,11 +129,7 @@ def empty_square_share(sample: Sample, heatmaps: Array) -> Array:
 def symmetry_consistency(
     explainer: Explainer, sample: Sample, relevance: Relevance
 ) -> dict[str, Array]:
-    """Explain each board as it stands and turned by the seven symmetries.
-
-    Returns means (N,) over them: the cosine with the heatmaps of the turned boards,
-    turned back, and how often the best move is the same one, turned.
-    """
+    """Return means (N,) over turned boards: cosine of heatmaps, same best move."""
     cosines, moves = [], []
     original = relevance.one_hot[:, 0]
     for s in range(1, 8):
@@ -171,11 +167,7 @@ def turned_sample(sample: Sample, s: int) -> Sample:
 
 
 def policy_against_value(relevance: Relevance) -> dict[str, Array]:
-    """Compare what the heads rest on: squares of the board and channels.
-
-    It is the cosine (N,) of the heatmaps ("input") and of the channel relevance of
-    every layer, each started as 1; the first target is the move, the third the value.
-    """
+    """Return cosines (N,) of the maps of move (0) and value (2), input and by layer."""
     maps = relevance.one_hot
     found = {"input": cosine(maps[:, 0], maps[:, 2])}
     sign = np.sign(relevance.explained[:, 0] * relevance.explained[:, 2])
@@ -236,10 +228,7 @@ def cascade(
     order: str = "top-down",
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Randomization:
-    """Give the layers of a network random weights, one after the other.
-
-    See Adebayo et al., "Sanity Checks for Saliency Maps", NeurIPS 2018.
-    """
+    """Give layers random weights one after the other (Adebayo et al., NeurIPS 2018)."""
     check_known("cascade", order, CASCADES)
     actions = sample.best[:, None]
     trained = explain_boards(explainer, sample.boards, actions).one_hot[:, 0]
@@ -318,10 +307,7 @@ class ConservationReport:
 
 
 def conservation_of(explainer: Explainer, sample: Sample) -> ConservationReport | None:
-    """Follow relevance from the outputs to the input.
-
-    None for a composite without rules, or one that needs zennit's hooks.
-    """
+    """Follow relevance to the input; None without rules, or where hooks are needed."""
     try:
         found = explainer.conservation(sample.corpus, targets=["best"])
     except (CompositeError, NetworkError):
@@ -338,11 +324,7 @@ def conservation_of(explainer: Explainer, sample: Sample) -> ConservationReport 
 def additivity_errors(
     explainer: Explainer, sample: Sample, *, batch_size: int = 32
 ) -> dict[str, NDArray[Any]]:
-    """Compare the sum of a layer's conditional heatmaps with the layer's heatmap.
-
-    Of every layer it is the largest difference (N,) at a square, by the largest value
-    of the layer's heatmap; 0 where both are zero.
-    """
+    """Return the largest relative error (N,) of summed channels' heatmaps by layer."""
     parts: dict[str, list[NDArray[Any]]] = {layer: [] for layer in explainer.layers}
     for rows in batches(len(sample), batch_size):
         with forward(explainer, sample.boards[rows]) as passed:

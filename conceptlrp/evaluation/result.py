@@ -28,10 +28,7 @@ _ABOUT: Final = ("method", "metric", "target", "part", "baseline")
 
 @dataclass(frozen=True)
 class Chief:
-    """A chief figure: its heading, which measurements it is the mean of, what it asks.
-
-    Without a part it is the mean over all of them.
-    """
+    """A figure: heading, measurements it is the mean of (no part: all), question."""
 
     heading: str
     metric: str
@@ -116,11 +113,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Curve:
-    """How an output falls as squares or channels are taken away.
-
-    For every step it has how many are gone, mean and interval of the fall in either
-    order, and how often the best move is another one.
-    """
+    """How an output falls, step by step, as squares or channels are taken away."""
 
     method: str
     metric: str

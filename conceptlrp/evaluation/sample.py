@@ -111,10 +111,7 @@ Key = tuple[str, str, str, str, str]
 
 @dataclass
 class Scores:
-    """Numbers (N,) by method, metric, target and part, and what follows from them.
-
-    ``games`` (N,) names the game of each position.
-    """
+    """Numbers (N,) by method, metric, target and part, of positions of `games` (N,)."""
 
     games: NDArray[Any]
     curves: list[Curve] = field(default_factory=list)
@@ -143,10 +140,7 @@ class Scores:
         target: str = "best",
         baseline: str | None = None,
     ) -> dict[str, Array]:
-        """Return the numbers (N,) of a metric by part, none where it is unknown.
-
-        Without a baseline they are those of each part's own.
-        """
+        """Return numbers (N,) of a metric by part; default: above its own baseline."""
         return {
             key[3]: found
             for key, found in self._found.items()

@@ -219,10 +219,7 @@ def prepare_study(
     *,
     allow_gradient: bool = False,
 ) -> Study:
-    """Draw positions and run the network on them, also with each channel ablated.
-
-    Without a mean baseline, the mean is taken over the corpus.
-    """
+    """Draw positions and ablate each channel there; a missing mean is the corpus's."""
     base = Explainer(
         network, composite=_BASE, layers=layers, allow_gradient=allow_gradient
     )
@@ -315,10 +312,7 @@ def _channel_orders(
 def measure_heatmaps(
     study: Study, name: str, relevance: Relevance, *, same_class: bool = True
 ) -> None:
-    """Take discs away in the order of a composite's heatmaps.
-
-    "Same class" is that order with discs of a kind of squares exchanged.
-    """
+    """Remove discs as heatmaps say, and ("same class") exchanged within classes."""
     sample = study.sample
     places = {"best": 0, "value": 2}
     for target in study.targets:

@@ -71,11 +71,7 @@ _TREE_UNITS: Final = 32
 
 @dataclass(frozen=True, eq=False)
 class Properties:
-    """What the rules say of positions: ``truth`` (N, P), and the kind of each (P,).
-
-    ``games`` (N,) are numbered from 0; features are scored on positions (N,) of games
-    that are ``held_out``.
-    """
+    """What the rules say of positions, ``truth`` (N, P), and the kind of each (P,)."""
 
     kinds: NDArray[np.str_]
     truth: Flags
@@ -123,19 +119,13 @@ def square_flags(words: NDArray[np.uint64], size: int) -> Flags:
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """Rights, claims and truths, (3, G, P), by game and property of held-out games.
-
-    They are of each property's best feature, and of the reconstruction.
-    """
+    """Hits (3, G, P) of best features and reconstruction: rights, claims and truths."""
 
     best: Floats
     rebuilt: Floats
 
     def drawn(self, columns: Flags, games: Floats) -> Floats:
-        """Return coverage and reconstruction (2, B) where games (B, G) count so often.
-
-        F1 is ``2 * rights / (claims + truths)``.
-        """
+        """Return coverage and reconstruction, F1 (2, B), of draws of games (B, G)."""
         rights, *both = (games @ each for each in self.best[..., columns])
         coverage = est.known_mean(est.ratio(2 * rights, sum(both)).T)
         rights, *both = (games @ each.sum(1) for each in self.rebuilt[..., columns])
@@ -208,10 +198,7 @@ def _counts(claims: Flags, asked: Properties) -> Floats:
 
 
 def probe(units: Array, asked: Properties) -> Flags:
-    """Tell properties by ridge regression: claims (N, P).
-
-    Penalty and threshold are the best on a quarter of the learned games.
-    """
+    """Tell properties (N, P) by ridge regression, tuned on a quarter of the games."""
     learned, truth = np.flatnonzero(~asked.held_out), asked.truth
     kept = held_out_games(asked.games[learned], share=0.25)
     fit, rest = learned[~kept], learned[kept]

@@ -51,10 +51,7 @@ _EQUAL: Final = 0.05
 
 @dataclass(frozen=True)
 class _Check:
-    """A difference that must be above 0, and what it is about.
-
-    An interval wholly below `margin` shows that the difference does not matter.
-    """
+    """A difference to be above 0; wholly below `margin` it does not matter."""
 
     difference: Estimate
     margin: float

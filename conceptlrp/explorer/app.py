@@ -155,11 +155,7 @@ _HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
 
 
 class Guard:
-    """Refuses what is not a short request to read, to a host of the right name.
-
-    A page of another site must not read what the explorer shows: its own host name does
-    not pass (DNS rebinding), and no reply allows other origins.
-    """
+    """Refuses long requests, and those to a host of another name (DNS rebinding)."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str] = ()) -> None:
         self.app = app

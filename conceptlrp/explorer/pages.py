@@ -328,10 +328,7 @@ def _set_links(state: ExplorerState, position: Position, square: int) -> dict[st
 def _move_links(
     state: ExplorerState, square: int, probability: float, chosen: Mapping[str, str]
 ) -> dict[str, str]:
-    """Say where a click on a move leads, also with shift (`contrast`).
-
-    `chosen` is "move" or "against" for the squares that are explained, else "".
-    """
+    """Say where clicks lead; `chosen` squares are explained as "move" or "against"."""
     name, text = square_name(square, state.start.size), percent(probability)
     against = contrasted(state, name, chosen)
     words, href = {

@@ -80,10 +80,7 @@ def json(
 
 
 def feature_record(report: ChannelReport, network: str) -> dict[str, Any]:
-    """Put a report in the words of Neuronpedia, without what the store does not hold.
-
-    "activations" are the reference boards that have heatmaps, in the order of squares.
-    """
+    """Put a report, its boards with heatmaps in order, in the words of Neuronpedia."""
     statistics = report.statistics
     place = {"modelId": network, "layer": report.layer, "index": str(report.channel)}
     return {

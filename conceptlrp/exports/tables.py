@@ -79,12 +79,10 @@ def parquet(
     Path
         The folder.
     """
-    quantities = check_quantities(quantities)
     optional("pyarrow", "a Parquet table")
-    found = extract(store, chosen)
-    with export_folder(out, found, "parquet", overwrite=overwrite) as folder:
-        _write(folder, found, quantities, "parquet", _write_parquet)
-    return Path(out)
+    return _export(
+        store, out, chosen, quantities, "parquet", _write_parquet, overwrite=overwrite
+    )
 
 
 def csv(
@@ -107,11 +105,9 @@ def csv(
     Path
         The folder.
     """
-    quantities = check_quantities(quantities)
-    found = extract(store, chosen)
-    with export_folder(out, found, "csv", overwrite=overwrite) as folder:
-        _write(folder, found, quantities, "csv", _write_csv)
-    return Path(out)
+    return _export(
+        store, out, chosen, quantities, "csv", _write_csv, overwrite=overwrite
+    )
 
 
 def channel_table(found: Extract, layer: str) -> "pd.DataFrame":
@@ -133,12 +129,24 @@ def channel_table(found: Extract, layer: str) -> "pd.DataFrame":
     return pd.DataFrame(table, index=pd.RangeIndex(known.channels, name="channel"))
 
 
-def _write(
-    folder: Path, found: Extract, quantities: Sequence[str], kind: str, write: "Write"
-) -> None:
-    about = jsontext.dumps(found.provenance()).decode()
-    for name, blocks in _tables(found, quantities):
-        write(folder / f"{name}.{kind}", blocks, about)
+def _export(
+    store: AnyStore,
+    out: str | os.PathLike[str],
+    chosen: Selection | None,
+    quantities: Sequence[str],
+    kind: str,
+    write: "Write",
+    *,
+    overwrite: bool,
+) -> Path:
+    """Write all tables of one kind into a folder."""
+    quantities = check_quantities(quantities)
+    found = extract(store, chosen)
+    with export_folder(out, found, kind, overwrite=overwrite) as folder:
+        about = jsontext.dumps(found.provenance()).decode()
+        for name, blocks in _tables(found, quantities):
+            write(folder / f"{name}.{kind}", blocks, about)
+    return Path(out)
 
 
 def _tables(

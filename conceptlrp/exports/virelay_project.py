@@ -206,7 +206,7 @@ def _write_positions(folder: Path, chosen: Extract) -> str:
     """Write what is known of positions as clusterings; return the file's name."""
     store, rows = chosen.store, chosen.rows
     clusters: dict[str, NDArray[Any]] = {
-        "phase": store.columns.metadata.phase[rows].astype(np.int32),
+        "phase": store.columns.metadata.phase(rows).astype(np.int32),
         "mover": store.positions.mover[rows].astype(np.int32),
     }
     for label in store.columns.label_names:
@@ -260,10 +260,7 @@ _FINE = 8
 
 
 def board_pictures(positions: Corpus) -> NDArray[np.uint8]:
-    """Draw positions: black and white discs on felt, the last move dotted.
-
-    Returns (N, 3, P, P): Red, green and blue; the first rank on top.
-    """
+    """Draw positions (N, 3, P, P) in RGB, first rank on top and last moves dotted."""
     n, size = len(positions), positions.size
     tiles = _tiles(PIXELS // size)[_tile_numbers(positions)]
     boards = tiles.transpose(0, 5, 1, 3, 2, 4).reshape(n, 3, size * tiles.shape[3], -1)
@@ -274,10 +271,7 @@ def board_pictures(positions: Corpus) -> NDArray[np.uint8]:
 
 
 def enlarged(maps: ArrayLike) -> NDArray[np.float32]:
-    """Give every square of maps the pixels that `board_pictures` gives it.
-
-    Shapes: `maps` (N, n, n). Returns (N, P, P): zero beside the board.
-    """
+    """Enlarge maps (N, n, n) as `board_pictures`, zero beside the board: (N, P, P)."""
     values = np.asarray(maps, np.float32)
     side = PIXELS // values.shape[-1]
     boards = values.repeat(side, axis=1).repeat(side, axis=2)

@@ -105,10 +105,7 @@ def draw_board(
     legal: bool = False,
     text: float = style.SMALL,
 ) -> None:
-    """Draw one board on axes that it fills; a text size of 0 leaves letters out.
-
-    Shapes: `heatmap` (n, n).
-    """
+    """Draw a board with a heatmap (n, n); a text size of 0 leaves letters out."""
     n = position.size
     draw_ground(axes, n, heatmap, limit=limit, text=text)
     radius = 0.36 if heatmap is not None else 0.41
@@ -134,10 +131,7 @@ def draw_ground(
     limit: float,
     text: float,
 ) -> None:
-    """Draw an empty board: its colours, lines and coordinates.
-
-    Shapes: `heatmap` (n, n).
-    """
+    """Draw an empty board: colours of a heatmap (n, n), lines and coordinates."""
     axes.set_axis_off()
     edge = _MARGIN if text else 0.1
     axes.set(xlim=(-edge, n + 0.1), ylim=(n + 0.1, -edge), aspect="equal")
@@ -254,12 +248,7 @@ def reference_figure(
     title: str | None = None,
     width: float = style.TWO_COLUMNS,
 ) -> Figure:
-    """Draw boards with their heatmaps, scores and where they come from.
-
-    The move that was played has a cross where it is what is explained; all boards have
-    the same limits, the largest magnitude of their heatmaps. The note of boards that
-    are not those asked for, or none, stands below.
-    """
+    """Draw boards with heatmaps of equal limits, scores, moves and games."""
     limit = 0.0 if boards.heatmaps is None else symmetric_limit(boards.heatmaps)
     sheet = Sheet(
         width,

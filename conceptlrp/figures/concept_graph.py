@@ -75,10 +75,7 @@ class _Flow:
 
 @dataclass(frozen=True)
 class _Web:
-    """The union of some paths, the target's row first, edges from the upper node.
-
-    `strength` is the share of the target's relevance that goes along the paths.
-    """
+    """The union of paths from the target down; `strength` is their share of it."""
 
     target: str
     layers: tuple[str, ...]
@@ -124,11 +121,7 @@ def _places(web: _Web, room: tuple[float, float]) -> dict[Node, Point]:
 
 
 def _ordered(web: _Web) -> list[list[Node]]:
-    """Order the nodes of each row by the mean place of what they are joined to.
-
-    The method of Sugiyama, Tagawa and Toda, IEEE SMC 11 (1981), section 3.3: sweeps
-    down and up in turn leave few edges that cross.
-    """
+    """Order rows by the mean place of neighbours (Sugiyama et al., 1981, 3.3)."""
     known = sorted({node for edge in web.edges for node in edge})
     rows = [[node for node in known if node[0] == layer] for layer in web.layers]
     above: dict[Node, list[Node]] = {node: [] for node in known}

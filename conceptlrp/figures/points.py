@@ -92,10 +92,7 @@ def channel_map_figure(
     title: str,
     width: float = style.ONE_COLUMN,
 ) -> Figure:
-    """Draw channels at places (n, 2), coloured by a size of zero or more.
-
-    A disc with its number is pushed aside where another lies.
-    """
+    """Draw channels as discs near places (n, 2), coloured by a size of at least 0."""
     figure, axes = plane(width, title, places, under=0.42)
     norm = Normalize(0.0, float(sizes.max(initial=0.0)) or 1.0)
     moved = np.array(apart(axes, places, 0.145)).reshape(-1, 2)

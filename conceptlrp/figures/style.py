@@ -182,11 +182,7 @@ def note(place: Axes | Figure, x: float, y: float, text: str, **look: Any) -> No
 
 
 def settle(figure: Figure) -> None:
-    """Arrange the parts of a figure once and for all.
-
-    Every drawing would arrange them anew, beginning with where they were, so that
-    the second file of a figure would differ from the first.
-    """
+    """Arrange a figure once, as each file would otherwise arrange it anew."""
     for _ in range(2):
         figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -259,11 +255,7 @@ _ROUNDS: Final = 300
 
 @dataclass(frozen=True)
 class Sheet:
-    """A grid of blocks in columns, each a stack of square boards.
-
-    `over` and `under` are the room above and below the boards of each block, `foot`
-    is that below all blocks; lengths are inches.
-    """
+    """A grid of blocks, each a stack of square boards with room around; inches."""
 
     width: float
     blocks: int

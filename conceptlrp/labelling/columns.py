@@ -64,10 +64,7 @@ def relevance_iou(maps: ArrayLike, masks: ArrayLike, *, level: float = 0.25) -> 
 
 
 def within_board_auroc(maps: ArrayLike, masks: ArrayLike) -> Floats:
-    """Compute how often a square of a set exceeds another one of the same board.
-
-    The mean (C, K) over boards is weighted by pairs of squares, nan without any.
-    """
+    """Return how often squares of a set exceed others of a board (C, K), else nan."""
     flat, bits = flat_maps(maps), mask_bits(masks, _size(maps))
     boards = np.repeat(np.arange(len(flat)), flat.shape[1])
     ranks = centered_ranks(flat.reshape(len(boards), -1), boards)
@@ -129,10 +126,7 @@ _TOLD: Final = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """Labels of rows, their strata and games; each position has ``squares`` rows.
-
-    ``mixed`` are the strata of squares whatever is on them, where that is told apart.
-    """
+    """Labels of rows, with strata and games; ``squares`` rows a position."""
 
     names: tuple[str, ...]
     columns: list[NDArray[Any]]
@@ -158,11 +152,7 @@ class Columns:
 def position_columns(
     labels: Labels, plies: NDArray[np.intp], games: NDArray[np.intp]
 ) -> Columns:
-    """Return the labels that values of positions are scored against.
-
-    Positions are compared within plies. A set of squares holds where it is not empty;
-    if it is empty in at most one of ten positions, its size is taken.
-    """
+    """Return labels of positions: sets as flags, or as sizes if hardly ever empty."""
     sets = {name: presence(words) for name, words in labels.masks.items()}
     columns = {**labels.position, **sets}
     ordered = [columns[name] for name in labels.names]
@@ -176,11 +166,7 @@ def square_columns(
     size: int,
     within: NDArray[Any] | None = None,
 ) -> Columns:
-    """Return the labels that maps are scored against: sets of squares.
-
-    Squares are compared within plies and location classes, and with those of the
-    same value of `within` (N, n, n). Labels of whole positions are left empty.
-    """
+    """Return sets of squares, compared in plies, classes, and values of `within`."""
     # A channel that only knows corners from edges must not earn a label of squares.
     classes = location_classes(size)
     on_board = classes[classes >= 0]

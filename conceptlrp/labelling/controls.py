@@ -27,11 +27,7 @@ from conceptlrp.statistics.significance import effect_intervals
 def exchange_positions(
     table: NDArray[Any], plies: NDArray[np.intp], *, seed: int
 ) -> NDArray[Any]:
-    """Exchange rows of values (N, C), or of maps (N, C, n, n), within plies (N,).
-
-    Maps are also turned, each by a random symmetry: where they are large on most
-    boards, as an opening may have it, would stay otherwise.
-    """
+    """Exchange rows (N, C) or maps (N, C, n, n) within plies; maps are turned too."""
     rows = exchanged_within(plies, seed=seed)
     if table.ndim == 2:
         return np.asarray(table[rows])

@@ -121,10 +121,7 @@ def compare_labels(
     kinds: Sequence[str] | None = None,
     exchange: Callable[[Columns], NDArray[np.int32]] | None = None,
 ) -> Compared:
-    """Make labels ready to be compared with any channels of their positions.
-
-    By default their kinds are those of moves, and rows exchanged by games.
-    """
+    """Make labels ready to be compared, by default by moves' kinds and games."""
     halves = _half(columns, ~held_out, asked), _half(columns, held_out, asked)
     good = [testable_labels(h.columns, h.matrix, asked.games) for h in halves]
     games, strata = halves[0].columns.games, halves[0].columns.strata
@@ -161,11 +158,7 @@ def score_measure(
     trained: int = 1,
     turned: bool = False,
 ) -> list[MeasureScore]:
-    """Score one measure of networks, each held against the others.
-
-    The first ones, of the `trained` network, none is held against. Effects of flags
-    may be turned round, see `turning_round`.
-    """
+    """Score one measure of networks, each against the random ones after `trained`."""
     halves, good = compared.halves, compared.good
     ranks: list[NDArray[np.float32]] = []
     found, correlation, mixed, sizes, raw, turnings = [], [], [], [], [], []
@@ -250,11 +243,7 @@ _MOST: Final = 0.05
 
 
 def strongest_boards(table: NDArray[Any]) -> NDArray[np.float32]:
-    """Return which positions are each channel's strongest, (N, C) of 0 and 1.
-
-    Equal values share their rank, so that nothing is no strong board. A channel with
-    less than half as many has none: of three boards all are of some move.
-    """
+    """Return each channel's strongest positions (N, C), 0 or 1; ties share ranks."""
     n = len(table)
     number = min(max(_PART * n, _FEWEST), _MOST * n)
     ranks = centered_ranks(table, np.zeros(n, np.intp))

@@ -54,10 +54,7 @@ def random_network(explainer: Explainer, *, seed: int = 0) -> Explainer:
 
 
 def above_own_mean(explainer: Explainer, store: Store) -> Explainer:
-    """Give an explainer the mean of its own network's maps, where the store has one.
-
-    It is taken over the positions that the store's is of.
-    """
+    """Give an explainer the mean of its own network, where the store's is a mean."""
     made = store.manifest.baseline
     if made.get("kind") == "mean":
         # One that came from elsewhere is of positions that the store does not know.
@@ -186,10 +183,7 @@ def _maps(
     channels: dict[str, NDArray[np.int64]],
     above: Baseline,
 ) -> Tables:
-    """Return maps of all channels, each measure and layer in a unit of its own.
-
-    Only their order counts and what part of a map lies where, so that 11 bits do.
-    """
+    """Return maps of all channels, each layer in a unit of its own, to 11 bits."""
     found: Tables = {}
     scale: dict[tuple[str, str], float] = {}
     for rows in batches(len(corpus), _BATCH):
@@ -215,11 +209,7 @@ def _maps(
 
 
 def on_board(maps: NDArray[Any], size: int) -> NDArray[Any] | None:
-    """Lay feature maps (N, C, H, W) on the board, each place on its central square.
-
-    Smaller maps leave a rim of 0. None for maps that are not square, have a single
-    place, or do not lie in the middle.
-    """
+    """Lay maps (N, C, H, W) on the board, rims 0; None where they have no middle."""
     height, width = maps.shape[2:]
     rim, odd = divmod(size - height, 2)
     if height != width or height == 1 or rim < 0 or odd:

@@ -37,11 +37,7 @@ def place_columns(
     size: int,
     within: NDArray[Any] | None = None,
 ) -> Columns:
-    """Return the places that maps are scored against, one row a square.
-
-    Squares are compared within plies, and with those of the same value of `within`
-    (M, n, n).
-    """
+    """Return places, a row a square, compared within plies and values of `within`."""
     masks = np.array([mask for _, mask in places(size).values()], np.uint64)
     on_board = mask_bits(masks[None], size)[0]
     strata, mixed = np.repeat(plies, size**2), None
@@ -55,10 +51,7 @@ def place_columns(
 
 
 def place_exchanges(columns: Columns, size: int, *, seed: int) -> NDArray[np.int32]:
-    """Return rows (B, n) whose squares each row is given, as if its map were moved.
-
-    The maps of a game are moved alike.
-    """
+    """Return rows (B, n) of moved maps, alike within a game."""
     moved = _moved_squares(size)
     first = np.arange(0, len(columns.games), size**2)
     game = codes(columns.games[first])

@@ -141,11 +141,7 @@ class Followed:
 
 @dataclass(frozen=True, eq=False)
 class _Learned:
-    """Rules of one network's C channels, and how they do on the n rows held out.
-
-    ``rules`` lack what only a comparison of networks tells; ``holds`` (n, C) says where
-    each holds, and ``ranks`` (n, C) are those of channels, of length 1.
-    """
+    """Rules of C channels; on held-out rows (n, C) where each holds, and unit ranks."""
 
     rules: list[Rule | None]
     holds: NDArray[np.bool_]
@@ -280,11 +276,7 @@ class _Squares:
     def correlations(
         self, flags: NDArray[np.float32], ranks: NDArray[np.float32]
     ) -> Floats:
-        """Return correlations of columns (n, K) of length 1 and their ends, (3, K).
-
-        Influences ``psi = fr - r (f^2 + r^2) / 2`` are summed by game; the interval is
-        Fisher's.
-        """
+        """Return r of columns (n, K) of length 1 and Fisher's ends by game, (3, K)."""
         r = np.clip((flags * ranks).sum(axis=0), -1, 1).astype(np.float64)
         psi = flags * ranks - (r / 2).astype(np.float32) * (flags**2 + ranks**2)
         by_game = self._by_game(psi)

@@ -420,10 +420,7 @@ def _prepare(
 def _score(
     networks: Networks, comparison: Comparison, report: OnProgress
 ) -> dict[str, list[LabelScores]]:
-    """Score all networks, a few layers at a time, as their maps fit into memory.
-
-    By layer the trained one, that with its positions exchanged, and the random ones.
-    """
+    """Score networks by layer as memory allows: trained, exchanged, and random."""
     values, found = networks.values(report), {}
     for group in networks.groups():
         maps = networks.maps(group, report)
@@ -439,10 +436,7 @@ def _score(
 def _labels(
     corpus: Corpus, moves: NDArray[np.int8], plies: NDArray[np.intp], seed: int
 ) -> tuple[Labels, tuple[str, ...]]:
-    """Return all labels with controls among them, and the names of the controls.
-
-    Labels of the explained moves (N,) are among them where there are any.
-    """
+    """Return labels (of explained moves too) with controls, and the controls' names."""
     known, unseen = label_boards(corpus), control_labels(corpus)
     if (moves != NO_MOVE).any():
         known = known.joined(move_labels(corpus, moves))

@@ -69,12 +69,7 @@ class Side:
 
 @dataclass(frozen=True)
 class BoardParts:
-    """Parts of a board of one size, as bitboards.
-
-    ``region`` is the whole board, ``horizontal`` the first and last rank, ``vertical``
-    the first and last file, ``middle`` the central 4 x 4; ``moves`` counts the squares
-    that are empty at the start of a game.
-    """
+    """Parts of a board as bitboards; ``moves`` are squares empty at the start."""
 
     region: int
     edge: int
@@ -255,10 +250,7 @@ _FIRST_OF_FOUR: Final = 0x1F1F1F1F1F1F1F1F
 
 
 def capturable(own: Words, opponent: Words, empty: Words) -> Words:
-    """Return the opponent's discs that some legal move flips.
-
-    They stand in a run between an own disc and an empty square.
-    """
+    """Return opponent's discs in runs between an own disc and an empty square."""
     found = np.zeros_like(own)
     for step, inner in _AXES:
         through = opponent & inner
@@ -268,10 +260,7 @@ def capturable(own: Words, opponent: Words, empty: Words) -> Words:
 
 
 def ends_of_long_lines(own: Words, opponent: Words, shortest: int) -> Words:
-    """Return the squares behind lines of at least `shortest` opponent's discs.
-
-    An own disc stands at the other end of each line; the square need not be empty.
-    """
+    """Return squares behind lines of `shortest` opponent's discs or more."""
     found = np.zeros_like(own)
     for step, inner in _AXES:
         through, up, down = opponent & inner, own, own
@@ -283,10 +272,7 @@ def ends_of_long_lines(own: Words, opponent: Words, shortest: int) -> Words:
 
 
 def walls(own: Words, empty: Words) -> Words:
-    """Return discs in rows of four or more on a rank or file that face empty squares.
-
-    Every disc has an empty square in front of it, all on the same side.
-    """
+    """Return discs in four or more on a line, with empty squares on one same side."""
     before = (empty << 8, empty >> 8)
     found = _rows_of_four(own & before[0], 1) | _rows_of_four(own & before[1], 1)
     beside = ((empty << 1) & NOT_FILE_A, (empty >> 1) & NOT_FILE_H)
@@ -305,11 +291,7 @@ def _rows_of_four(discs: Words, step: int) -> Words:
 
 
 def safe_axes(empty: Words, board: BoardParts) -> list[Words]:
-    """Return, for each of the four axes, where no disc can be flipped along it.
-
-    That is where the line is full, or where the square ends it and nothing can stand
-    behind it.
-    """
+    """Return, by axis, where no disc can be flipped: line full, or no square behind."""
     ends = (board.vertical, board.edge, board.horizontal, board.edge)
     return [
         ~_spread(empty, *axis) | end for axis, end in zip(_STEPS, ends, strict=True)
@@ -317,11 +299,7 @@ def safe_axes(empty: Words, board: BoardParts) -> list[Words]:
 
 
 def stable_discs(own: Words, safe: list[Words]) -> Words:
-    """Return discs that are stable by contact, a lower bound of what is stable.
-
-    The least set S of own discs such that on each of the four axes the disc's line
-    is full, or a neighbour on that axis is off the board or in S.
-    """
+    """Return the least set of own discs that is stable by contact on each axis."""
     stable = own & safe[0] & safe[1] & safe[2] & safe[3]
     while True:
         grown = own.copy()
@@ -348,10 +326,7 @@ def _spread(words: Words, step: int, up_ends: int, down_ends: int) -> Words:
 
 @dataclass(frozen=True)
 class Regions:
-    """The empty regions of N positions: how many, how many odd, and their squares.
-
-    A region is private if only one side can move in it.
-    """
+    """Empty regions of N positions; in private ones one side alone can move."""
 
     number: NDArray[np.int16]
     odd_number: NDArray[np.int16]

@@ -151,10 +151,7 @@ MOVE_LABELS: Final[Mapping[str, Label]] = {
 
 
 def kind_of(name: str) -> str:
-    """Return the kind of label that one of a move is, any other being its own kind.
-
-    A symmetry takes each into one of its kind, such as a square into a square.
-    """
+    """Return the kind of a move's label, kept by symmetries; others are their own."""
     return _KINDS.get(name, name)
 
 

@@ -240,6 +240,7 @@ def _contract(board: BoardNetwork) -> dict[str, str]:
         "policy": f"{logits.shape[1]} outputs, {passing}",
         "value": "none" if np.isnan(value).all() else scalar,
         "digest": network_digest(board)[:12],
+        **{name: word for name, word in board.origin.items() if name == "checksum"},
     }
 
 

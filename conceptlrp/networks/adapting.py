@@ -241,10 +241,7 @@ def board_size(module: nn.Module) -> int:
 
 
 def _default_encoding(traced: fx.GraphModule, size: int) -> Encoding:
-    """Return the encoding for the planes that the first convolution to run reads.
-
-    Where it reads what was made of them, it is the one that the module runs on.
-    """
+    """Return the encoding for planes of the first convolution, or of what it reads."""
     called = [n.target for n in traced.graph.nodes if n.op == "call_module"]
     modules = (traced.get_submodule(str(name)) for name in called)
     convolutions = (m for m in modules if isinstance(m, nn.Conv2d))

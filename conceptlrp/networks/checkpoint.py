@@ -33,9 +33,10 @@ from conceptlrp.networks.digest import network_digest, rounded_weights, weights_
 from conceptlrp.networks.references import is_reference, network_from_code
 from conceptlrp.networks.weights import (
     check_architecture,
-    check_no_pointer,
+    check_given,
     is_pickle,
     load_weights,
+    provenance,
     read_tensors,
 )
 from conceptlrp.shipped import SHIPPED, demo_path
@@ -104,6 +105,7 @@ def load_network(
         if tensors is not None:
             network.origin["name"] += f" ({tensors.name})"
             network.origin["weights"] = str(tensors.absolute())
+            network.origin |= provenance(tensors)
         return network
     if weights is not None:
         msg = (
@@ -124,11 +126,12 @@ def load_network(
         raise CheckpointError(msg)
     network = _read_network(file)
     network.origin = {"name": file.name, "reference": str(file.absolute())}
+    network.origin |= provenance(file, has_digest=not is_pickle(file))
     return network
 
 
 def _read_network(file: Path) -> BoardNetwork:
-    check_no_pointer(file)
+    check_given(file)
     if is_pickle(file):
         return load_weights(read_tensors(file), file)
     header = read_header(file)

@@ -90,10 +90,7 @@ def _shipped_modules(kind: Any, options: tuple[tuple[str, Any], ...]) -> str:
 
 
 def _planes(encoding: Encoding, size: int) -> str:
-    """Digest the planes of fixed boards, since functions are told apart by them alone.
-
-    Nothing for the encoding that goes without saying.
-    """
+    """Digest planes of fixed boards, by which functions differ; nothing by default."""
     shape = (48, size, size)
     seeded = hashlib.shake_256(b"boards").digest(int(np.prod(shape)))
     octets = np.frombuffer(seeded, np.uint8).reshape(shape)

@@ -21,7 +21,7 @@ from conceptlrp.errors import CheckpointError, NetworkError
 from conceptlrp.networks.adapting import AdaptedNetwork, adapt, unwrap
 from conceptlrp.networks.architectures import BoardNetwork
 from conceptlrp.networks.weights import (
-    check_no_pointer,
+    check_given,
     is_pickle,
     plain_names,
     read_tensors,
@@ -87,7 +87,7 @@ def _call(reference: str) -> Any:
 
 
 def _read(file: Path) -> Mapping[str, Tensor]:
-    check_no_pointer(file)
+    check_given(file)
     if is_pickle(file):
         return read_tensors(file)
     try:

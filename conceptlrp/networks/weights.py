@@ -11,6 +11,7 @@ Which network the weights are of follows from themselves: a tensor that only one
 architecture has says which, and the shapes of a few tensors say how large.
 """
 
+import re
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,7 @@ import torch
 from torch import Tensor
 
 from conceptlrp.errors import CheckpointError
+from conceptlrp.files import file_digest
 from conceptlrp.networks.architectures import (
     SIZES,
     BoardNetwork,
@@ -41,6 +43,7 @@ _Builder = Callable[[], BoardNetwork]
 # torch stores members uncompressed: more content than file is an archive bomb.
 _LARGEST_RATIO = 1.5
 _LARGEST_PICKLE = 1 << 22
+_DIGITS = 64
 
 _ITEM_BYTES = {
     "BoolStorage": 1,
@@ -70,10 +73,20 @@ def is_pickle(file: Path) -> bool:
     return start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] <= b"\x05")
 
 
-def check_no_pointer(file: Path) -> None:
-    """Refuse a missing file, and the pointer that Git leaves of a large one."""
+def check_given(file: Path) -> None:
+    """Refuse a missing file, the pointer that Git leaves of a large one, and damage.
+
+    Damage is told by a file ``NAME.sha256`` beside it, as sha256sum writes it.
+    """
     if not file.is_file():
         msg = f"{file}: no such file"
+        raise CheckpointError(msg)
+    if (expected := _noted_digest(file)) and (found := file_digest(file)) != expected:
+        msg = (
+            f"{file}: has the SHA-256 {found[:12]}…, {_note(file).name} says "
+            f"{expected[:12]}…; get the file again, or write {_note(file).name} anew "
+            "where it was changed on purpose"
+        )
         raise CheckpointError(msg)
     with file.open("rb") as opened:
         if opened.read(len(_POINTER)) == _POINTER:
@@ -82,6 +95,39 @@ def check_no_pointer(file: Path) -> None:
                 "'git lfs pull' where it was cloned"
             )
             raise CheckpointError(msg)
+
+
+def _note(file: Path) -> Path:
+    return file.with_name(f"{file.name}.sha256")
+
+
+def _noted_digest(file: Path) -> str:
+    """Return the digest that stands beside a file, "" where there is none."""
+    note = _note(file)
+    try:
+        with note.open("rb") as opened:
+            word = (opened.read(_DIGITS + 1).split() or [b""])[0].decode("ascii")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeError) as error:
+        msg = f"{note}: cannot be read ({error}); write it anew by sha256sum"
+        raise CheckpointError(msg) from error
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", word):
+        msg = f"{note}: expected to begin with {_DIGITS} hexadecimal digits"
+        raise CheckpointError(msg)
+    return word.lower()
+
+
+def provenance(file: Path, *, has_digest: bool = False) -> dict[str, str]:
+    """Say what a file of weights is, and by what damage to it is noticed, in words."""
+    guard = "SHA-256 of the weights" if has_digest else ""
+    if not guard and zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            guard = "CRC-32 of every part" if _has_sums(archive) else ""
+    if _note(file).is_file():
+        guard = f"SHA-256 in {_note(file).name}"
+    cure = f"none; 'sha256sum {file.name} > {_note(file).name}' adds one"
+    return {"file_sha256": file_digest(file), "checksum": guard or cure}
 
 
 def read_saved(file: Path, what: str = "damaged, or not written by torch.save") -> Any:
@@ -226,13 +272,24 @@ def _look_through_archive(file: Path) -> None:
         if len(names) != 1 or sizes[names[0]] > _LARGEST_PICKLE:
             msg = f"{file}: a zip archive, but not one of torch.save"
             raise CheckpointError(msg)
-        inventory = _Inventory(archive.read(names[0]), file)
+        if _has_sums(archive) and (damaged := archive.testzip()):
+            msg = f"{file}: damaged, {damaged} has another CRC-32; get the file again"
+            raise CheckpointError(msg)
+        member = archive.getinfo(names[0])
+        if not _has_sums(archive):
+            member.CRC = None  # type: ignore[assignment]
+        inventory = _Inventory(archive.read(member), file)
     inventory.run()
     folder = names[0].removesuffix(".pkl")
     for key, claimed in inventory.bytes_of.items():
         stored = sizes.get(f"{folder}/{key}", 0)
         if claimed > stored:
             _refuse_claim(file, claimed, stored)
+
+
+def _has_sums(archive: zipfile.ZipFile) -> bool:
+    """Tell whether torch was asked for checksums, as it is unless told otherwise."""
+    return any(member.CRC for member in archive.infolist())
 
 
 def _look_through_pickles(file: Path) -> None:

@@ -145,10 +145,7 @@ def is_over(own: Bitboards, opponent: Bitboards, *, size: int = 8) -> NDArray[np
 
 
 def final_score(own: Bitboards, opponent: Bitboards, size: int) -> NDArray[np.int8]:
-    """Return the discs of ``own``, the winner being given the empty squares.
-
-    A draw is half the squares, however many discs each side has.
-    """
+    """Return discs of ``own``; the winner gets the empty squares, a draw is half."""
     squares_in_all = int(region_of(size)).bit_count()
     mine, theirs = count(own).astype(np.int8), count(opponent).astype(np.int8)
     level = np.int8(squares_in_all // 2)

@@ -172,17 +172,17 @@ class Corpus:
         already, and not to be overwritten, raises `OutputExistsError`, one that cannot
         be written `CorpusFileError`.
         """
-        place, content = checked_path(path), self.to_bytes()
+        place, content = checked_path(path), self.to_bytes(packed=True)
         own = b"conceptlrp-corpus"
         write_whole(
             place, content, overwrite=overwrite, error=CorpusFileError, token=own
         )
 
-    def to_bytes(self) -> memoryview:
-        """Return the bytes of the file that `save` writes."""
+    def to_bytes(self, *, packed: bool = False) -> memoryview:
+        """Return the bytes of a file of the corpus; `save` writes it packed."""
         from conceptlrp.othello.files.corpus_file import corpus_bytes
 
-        return corpus_bytes(vars(self.compact()), self.digest)
+        return corpus_bytes(vars(self.compact()), self.digest, packed=packed)
 
     @staticmethod
     def from_boards(
@@ -333,7 +333,7 @@ class Corpus:
     def digest(self) -> str:
         """SHA-256 of the positions and of what is known about their games."""
         compact = self.compact()
-        columns = {**compact.columns(), **compact.games.columns()}
+        columns = {**compact.columns(), **compact.games.raw_columns()}
         # Most corpora keep the digest that they had when no game had its own start.
         if compact.games.standard.all():
             columns = {n: c for n, c in columns.items() if n not in STARTS}
@@ -345,11 +345,12 @@ class Corpus:
 
     def compact(self) -> "Corpus":
         """Leave out the games that no position comes from."""
-        used, game = np.unique(self.game, return_inverse=True)
-        if len(used) == len(self.games):
+        is_used = np.zeros(len(self.games), np.bool_)
+        is_used[self.game] = True
+        if is_used.all():
             return self
-        rows = game.astype(np.int32)
-        return replace(self, game=rows, games=self.games.take(used))
+        number = np.cumsum(is_used, dtype=np.int32) - 1
+        return replace(self, game=number[self.game], games=self.games.take(is_used))
 
     def unique(self, *, symmetry: bool = False) -> "Corpus":
         """Keep the first of positions with the same discs, in the order of this corpus.
@@ -478,7 +479,13 @@ class Corpus:
     def is_loose(self) -> NDArray[np.bool_]:
         """Whether each game is but a board: the only one here, with a move at most."""
         moves = (self.games.moves[:, :2] >= 0).sum(axis=1)
-        single = np.bincount(self.game, minlength=len(self.games)) == 1
+        # NumPy counts copies of eight bytes a position.
+        step, counts = max(1 << 20, len(self.games)), np.zeros(len(self.games), int)
+        for first in range(0, len(self), step):
+            counts += np.bincount(
+                self.game[first : first + step], minlength=len(counts)
+            )
+        single = counts == 1
         return np.asarray(single & (moves <= ~self.games.standard))
 
     def _seen(

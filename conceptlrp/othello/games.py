@@ -67,6 +67,8 @@ _UNKNOWN: Final[dict[str, ArrayLike]] = {
 }
 #: What says where each game begins.
 STARTS: Final = ("start_black", "start_white", "start_mover")
+# Entries of a column that are copied at once.
+_AT_ONCE: Final = 1 << 16
 _GIVEN: Final = {*_UNKNOWN, "index", *STARTS}
 
 
@@ -118,7 +120,7 @@ class Games:
         if self.moves.ndim != 2 or self.moves.shape[1] != width:
             msg = f"moves have shape {self.moves.shape}, expected (G, {width})"
             raise ValueError(msg)
-        for name, column in self.columns().items():
+        for name, column in self.raw_columns().items():
             if len(column) != len(self.moves):
                 msg = f"{name} has {len(column)} entries, expected {len(self)}"
                 raise ValueError(msg)
@@ -182,6 +184,10 @@ class Games:
         names = [field.name for field in fields(self) if field.name != "size"]
         return {name: getattr(self, name) for name in names}
 
+    def raw_columns(self) -> dict[str, NDArray[Any]]:
+        """Return the columns by name, text maybe still in UTF-8."""
+        return self.columns()
+
     def take(self, indices: ArrayLike) -> "Games":
         """Choose games by rows or by a mask of shape (G,), with all columns."""
         chosen = np.asarray(indices)
@@ -205,11 +211,7 @@ class Games:
 def judge(
     moves: ArrayLike, *, size: int = 8, **known: ArrayLike
 ) -> tuple[Games, NDArray[np.int16]]:
-    """Make games of those rows of moves (G, M) that are legal throughout.
-
-    Returns the legal games, and of each row the place of its first illegal move, -1
-    when there is none.
-    """
+    """Make games of legal rows (G, M); by row its first illegal move's place, or -1."""
     if unknown := sorted(known.keys() - _GIVEN):
         msg = f"games have no column {unknown[0]!r} to give, only {sorted(_GIVEN)}"
         raise TypeError(msg)
@@ -273,12 +275,17 @@ def columns_digest(columns: Mapping[str, NDArray[Any]], *, size: int) -> str:
     digest = hashlib.sha256(f"conceptlrp corpus 1, size {size}".encode())
     for name, column in columns.items():
         digest.update(f"\n{name} {column.shape}\n".encode())
-        digest.update(_plain_bytes(column))
+        for first in range(0, len(column), _AT_ONCE):
+            if first and column.dtype.kind in "US":
+                digest.update(b"\0")
+            digest.update(_plain_bytes(column[first : first + _AT_ONCE]))
     return digest.hexdigest()
 
 
 def _plain_bytes(column: NDArray[Any]) -> bytes:
     """Return the content of a column, whatever the width of its strings."""
+    if column.dtype.kind == "S":
+        return b"\0".join(column.tolist())
     if column.dtype.kind == "U":
         return "\0".join(column.tolist()).encode()
     return np.ascontiguousarray(column, column.dtype.newbyteorder("<")).tobytes()

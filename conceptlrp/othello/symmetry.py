@@ -76,10 +76,7 @@ def turn_squares(squares: ArrayLike, s: ArrayLike) -> NDArray[np.int8]:
 
 
 def turn_maps(maps: NDArray[Entry], s: ArrayLike) -> NDArray[Entry]:
-    """Turn maps (..., 8, 8), such as heatmaps, by a symmetry into a new array.
-
-    With `s` of shape (N,), `maps` are (N, ..., 8, 8).
-    """
+    """Turn maps (..., 8, 8), or with `s` (N,) maps (N, ..., 8, 8), into a new array."""
     source, which = np.asarray(maps), _symmetries(s)
     if source.ndim < 2 or source.shape[-1] != source.shape[-2]:
         msg = f"maps have shape {source.shape}, expected (..., 8, 8) or (..., 6, 6)"

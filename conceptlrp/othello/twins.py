@@ -56,10 +56,7 @@ def game_keys(games: Games) -> NDArray[np.int64]:
 
 
 def position_keys(corpus: Corpus) -> NDArray[np.int64]:
-    """Return the key of each position's game among those of a corpus, (N,).
-
-    A game of which boards are known but no moves is told by its boards here.
-    """
+    """Return the key of each position's game (N,), by its boards without any move."""
     used, game = np.unique(corpus.game, return_inverse=True)
     games = corpus.games.take(used)
     found = replay(games.moves, size=games.size, starts=games.starts)

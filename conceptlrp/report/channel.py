@@ -244,12 +244,7 @@ class ChannelReport:
 
 @dataclass(frozen=True)
 class ChannelLine:
-    """A channel in one line, as the index, the page of the layer and tables have it.
-
-    `score` is the held-out effect of the label, from -1 to 1; `phase` the ten plies of
-    the largest magnitude, 0 being the first; `effect` the mean magnitude of the change
-    of the explained output without the channel.
-    """
+    """A channel in one line, as the index, the page of the layer and tables have it."""
 
     channel: int
     name: str

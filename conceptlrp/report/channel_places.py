@@ -22,10 +22,7 @@ _COMPONENTS = 50
 def channel_columns(
     store: Store, layer: str, *, target: int | str = 0
 ) -> NDArray[np.float32]:
-    """Read what channels are compared by: shares at the same positions for all layers.
-
-    Returns (S, C) of at most 2,000 sampled positions.
-    """
+    """Read shares (S, C) of at most 2,000 positions, the same for all layers."""
     rows = sample_rows(len(store), _POSITIONS, 0)
     return store.arrays.share(layer, rows=rows, target=target)
 
@@ -33,10 +30,7 @@ def channel_columns(
 def layer_places(
     store: Store, *, target: int | str = 0
 ) -> dict[str, NDArray[np.int64]]:
-    """Lay the channels of a store out in the plane, and return the places by layer.
-
-    Returns (C, 2) for each layer; -1 for channels whose share never changes.
-    """
+    """Lay channels out in the plane: (C, 2) by layer, -1 where shares never change."""
     columns = [channel_columns(store, each, target=target) for each in store.layers]
     places = places_of_columns(np.concatenate(columns, axis=1))
     ends = np.cumsum([store.channels(layer) for layer in store.layers])
@@ -44,10 +38,7 @@ def layer_places(
 
 
 def places_of_columns(columns: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Lay channels out in the plane by the correlation of their shares.
-
-    Shapes: `columns` (S, C). Returns (C, 2); -1 for columns that do not vary.
-    """
+    """Lay columns (S, C) out by correlation: (C, 2), -1 for those that do not vary."""
     found = np.full((columns.shape[1], 2), -1, np.int64)
     centered = columns - columns.mean(axis=0)
     lengths = np.sqrt((centered.astype(np.float64) ** 2).sum(axis=0))

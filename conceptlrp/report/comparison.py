@@ -35,12 +35,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class LayerMatch:
-    """Channels of one layer, matched one to one, best first.
-
-    `correlation` is that of each pair among positions of equal ply, `best` (C,) the
-    largest of each channel with any of the second store, `chance` the mean of a
-    matching after positions were exchanged within their ply.
-    """
+    """Channels of a layer matched one to one, best first; `best` (C,) is of any."""
 
     layer: str
     other_layer: str
@@ -320,11 +315,7 @@ def match_channels(correlation: Floats) -> tuple[NDArray[np.intp], NDArray[np.in
 
 
 def correlation_within(one: Floats, other: Floats, groups: NDArray[Any]) -> Floats:
-    """Correlate columns among rows of the same group.
-
-    Shapes: `groups` (N,). Returns (C, D): 0 for a column that is constant in every
-    group.
-    """
+    """Correlate columns within groups (N,): (C, D), 0 for one constant in each."""
     _, group = np.unique(groups, return_inverse=True)
     left, right = (_unit(_centered(table, group)) for table in (one, other))
     found: Floats = left.T @ right

@@ -32,10 +32,7 @@ Array = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class RegionHold:
-    """The channel that matters most in a region of the board, or `NO_CHANNEL`.
-
-    `relevance` is summed over the region; `part` is of the magnitude of all channels.
-    """
+    """The channel that matters most in a region, and its part of the magnitude."""
 
     region: str
     channel: int
@@ -45,11 +42,7 @@ class RegionHold:
 
 @dataclass(frozen=True, eq=False)
 class LocalAtlas:
-    """Which channel matters most on each square (n, n) and in each of nine regions.
-
-    `channel` is `NO_CHANNEL` where all are zero; `part` its part of the magnitude of
-    all channels, 0 to 1.
-    """
+    """The channel that matters most by square (n, n) and region, and its part."""
 
     channel: NDArray[np.int64]
     relevance: NDArray[np.floating]
@@ -66,11 +59,7 @@ class LocalAtlas:
 
 @dataclass(frozen=True, eq=False)
 class ChannelMap:
-    """What one channel has in one output at one position.
-
-    `relevance` and `activation` are summed over the feature map; `rank` is by magnitude
-    of relevance, 1 being the largest; `heatmap` (n, n) is conditional.
-    """
+    """What a channel has in an output at a position; `rank` 1 is the largest."""
 
     layer: str
     channel: int
@@ -136,12 +125,7 @@ class LayerMaps:
 
 @dataclass(frozen=True, eq=False)
 class ExplainedOutput:
-    """One output of the network at one position, explained.
-
-    `target` is "value", a move, or two moves with a minus between them, and `squares`
-    these moves; relevance starts as `explained`; `heatmap` (n, n) has the planes
-    summed.
-    """
+    """An output at one position, explained; `target` may be two moves with a minus."""
 
     target: str
     unit: str

@@ -68,11 +68,7 @@ class ChannelEffect:
 
 @dataclass(frozen=True)
 class RunnerUp:
-    """A label that came near to being a channel's, and why it is not its name.
-
-    `held_out`, `low` and `high` are on the held-out games; `q` is corrected for all
-    pairs; `random` the largest effect in the random networks; `reason` a clause.
-    """
+    """A label that nearly was a channel's, its effect held out, and why it is not."""
 
     label: str
     measure: str
@@ -87,10 +83,7 @@ class RunnerUp:
 
 @dataclass(frozen=True)
 class WiredChannel:
-    """A channel of an adjacent layer and the mean relevance that passes between.
-
-    `share` is the part of the magnitude of all that passes on this side of the channel.
-    """
+    """An adjacent channel, mean relevance between, and its share on that side."""
 
     layer: str
     channel: int
@@ -109,11 +102,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class MarkedCluster:
-    """A cluster of positions that a channel is among the markers of.
-
-    `effect` is the standardised mean difference, negative where the cluster has less of
-    the channel; `place` counts from 1, the strongest marker.
-    """
+    """A cluster that a channel marks: standardised `effect`, and `place` from 1."""
 
     cluster: int
     positions: int
@@ -147,11 +136,7 @@ def channel_effect(
 def runners_up(
     scores: LabelScores, channel: int, controls: Sequence[str] = ()
 ) -> tuple[RunnerUp, ...]:
-    """Find the best five labels, at most, that a channel is not named by.
-
-    Labels that fulfil every criterion come first, then the others by the size of
-    their effect; of several measures of one label the best counts.
-    """
+    """Find the best five labels that name no channel, those that pass first."""
     found = scores.channels[channel]
     left_out = {*controls, *(each.label for each in found.labels[: found.named])}
     name = channel_name(found)

@@ -43,11 +43,7 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class MeanMaps:
-    """Mean conditional heatmaps of every channel of a layer, by sign: (C, n, n).
-
-    `of` is a key of `MAPS_OF`; `regions` and `squares` (C, 4) are the shares of the
-    magnitude and of the squares on each of `conceptlrp.store.arrays.REGIONS`.
-    """
+    """Mean conditional heatmaps (C, n, n) by sign, and `regions` (C, 4) of shares."""
 
     of: str
     positive: NDArray[np.float64]
@@ -68,10 +64,7 @@ class MeanMaps:
 
 
 def mean_maps(store: Store, layer: str, *, target: int | str = 0) -> MeanMaps | None:
-    """Average the heatmaps of every channel: of all positions, or of its best boards.
-
-    Returns None where the store has no heatmaps.
-    """
+    """Average heatmaps of channels, of all or the best boards; None without any."""
     size = store.manifest.board_size
     found = store.maps.statistics(layer, target=target)
     if found is not None:
@@ -140,10 +133,7 @@ def _square_shares(store: Store, size: int) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an evaluation says of the composite of a store, a sentence a warning.
-
-    `arrived` is the median part of the explained output that reaches the board.
-    """
+    """An evaluation's warnings of a composite; the median that `arrived` of outputs."""
 
     warnings: tuple[str, ...]
     arrived: float | None

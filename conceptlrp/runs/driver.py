@@ -70,8 +70,8 @@ def attribute_corpus(
 ) -> Store:
     """Explain every position of a corpus and keep the result on disk.
 
-    Whatever computes it, the bytes of the store are the same: one process or many,
-    without a break or resumed, in shards of any size.
+    Whatever computes it, the numbers of the store are the same: one process or many,
+    without a break or resumed, in shards of any size; in shards of one size, the bytes.
 
     Parameters
     ----------
@@ -130,7 +130,8 @@ def attribute_corpus(
     )
     check_positions(explainer, corpus, spec.targets)
     plan = make_plan(spec, explainer, corpus, keep, run, seed)
-    asked = AskedBaseline(baseline, explainer, seed)
+    timed = spec.targets if run.shard_size is None else ()
+    asked = AskedBaseline(baseline, explainer, seed, timed)
     watch = Watch(on_progress)
     with stoppable(spec.path, watch):
         if run.stripe is not None:
@@ -151,6 +152,7 @@ def _prepare(
     overwrite = mode == "overwrite"
     if not is_store(Path(path)) or overwrite:
         plan, baseline = asked.begun(plan, corpus)
+        plan = asked.cut(plan, corpus, baseline)
         create_run(path, plan, corpus, baseline=baseline, overwrite=overwrite)
         return False
     if mode == "create":
@@ -164,6 +166,8 @@ def _prepare(
     append = mode == "append" and not same
     plan = same_sample(plan, stored)
     plan, baseline = asked.again(path, plan, corpus, append=append)
+    if append:
+        plan = asked.cut(plan, corpus, baseline)
     go_on = append_run if append else resume_run
     go_on(path, plan, corpus, baseline)
     return True
@@ -194,6 +198,7 @@ def join_run(
             with run_lock(path):
                 if not is_store(Path(path)):
                     begun, baseline = asked.begun(plan, corpus)
+                    begun = asked.cut(begun, corpus, baseline)
                     create_run(path, begun, corpus, baseline=baseline)
         except StoreError:
             # Another job of the array is making it.

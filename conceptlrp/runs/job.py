@@ -78,7 +78,7 @@ def network_provenance(network: BoardNetwork, name: str) -> dict[str, Any]:
 
 def corpus_provenance(corpus: Corpus) -> dict[str, Any]:
     """Return digest and size of a corpus."""
-    games = len(set(corpus.game.tolist()))
+    games = len(corpus.compact().games)
     return {"digest": corpus.digest, "positions": len(corpus), "games": games}
 
 

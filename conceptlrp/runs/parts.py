@@ -214,16 +214,18 @@ def rank_references(
 
 
 def reference_blocks(
-    rankings: Rankings, layers: Sequence[str], batch_size: int
+    rankings: Rankings, layers: Sequence[str], batch_size: int, shard_size: int
 ) -> list[BlockSpec]:
-    """Cut the maps of all reference boards into blocks of whole positions.
+    """Cut the maps of all reference boards into blocks of whole batches of positions.
 
-    Each map comes once, even where several rankings want it.
+    Each map comes once, even where several rankings want it. A position takes several
+    times what it does in a shard.
     """
     blocks: list[BlockSpec] = []
+    batches = min(_BATCHES, max(1, shard_size // batch_size // 8))
     for target in sorted({index for index, _, _ in rankings}):
         pairs = _pairs(rankings, layers, target)
-        for chosen, _ in _groups(pairs, _BATCHES * batch_size):
+        for chosen, _ in _groups(pairs, batches * batch_size):
             blocks.append(BlockSpec(len(blocks), target, pairs[np.sort(chosen)]))
     return blocks
 

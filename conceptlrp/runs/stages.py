@@ -3,6 +3,7 @@
 The plan is all that the numbers depend on, checked before any is made.
 """
 
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,6 +71,11 @@ Arrays = dict[str, NDArray[Any]]
 THREADS = 1
 _MOST_ROWS = 4096
 _SHARD_BYTES = 1 << 27
+# Ctrl-C loses what a shard took at most; a run of minutes is cut more finely, so that
+# all cores have work. Of very many positions the number of files is what counts.
+_SHARD_SECONDS = (1.0, 30.0)
+_FEW_SHARDS, _MANY_SHARDS = 16, 1 << 16
+_TRIAL_SECONDS = 0.1
 
 
 def choose_executor(run: RunOptions) -> Executor:
@@ -117,7 +123,8 @@ def _references(job: Job, executor: Executor, watch: Watch) -> Arrays:
     n_tables = len(store.targets) * len(REFERENCE_KINDS) * len(store.layers)
     watch.begin("reference tables", n_tables)
     rankings = rank_references(store, job.plan.references, on_ranked=watch.advance)
-    blocks = reference_blocks(rankings, job.layers, job.batch_size)
+    size = job.plan.shard_size
+    blocks = reference_blocks(rankings, job.layers, job.batch_size, size)
     missing = set(pending_blocks(job.path, len(blocks)))
     wanted = [block for block in blocks if block.index in missing]
     n_maps = sum(len(block) for block in blocks)
@@ -193,12 +200,14 @@ class AskedBaseline:
 
     A mean is taken once, where a store begins, over a sample that `seed` draws; who
     joins, resumes or appends takes it over, since games that come later must not
-    change what the former ones have.
+    change what the former ones have. The `timed` targets are computed at some positions
+    for the size of shards, none where it is given.
     """
 
     given: AnyBaseline
     explainer: Explainer
     seed: int
+    timed: Sequence[Target]
 
     def begun(self, plan: Plan, corpus: Corpus) -> tuple[Plan, Baseline]:
         """Return the plan and the baseline of a store that begins."""
@@ -240,6 +249,47 @@ class AskedBaseline:
         if not grown and now.get("digest") != made.get("digest"):
             raise _other_baseline(path, made, now)
         return (plan if grown else replace(plan, baseline=made)), baseline
+
+    def cut(self, plan: Plan, corpus: Corpus, baseline: Baseline) -> Plan:
+        """Make shards smaller where one would take long.
+
+        They have a power of two of batches, so that the clock seldom decides which.
+        """
+        batch_size, n = int(plan.compute["batch_size"]), len(corpus)
+        if not self.timed or n <= batch_size:
+            return plan
+        drawn = min(1.0, plan.sample["positions"] / n) if plan.sample else 0.0
+        share = 1.0 if plan.statistics or plan.detail == "all" else drawn
+        each = sum(
+            part * self._seconds_each(corpus, baseline, batch_size, conditional=maps)
+            for maps, part in ((False, float(share < 1)), (True, share))
+            if part
+        )
+        seconds = np.clip(each * n / _FEW_SHARDS, *_SHARD_SECONDS)
+        rows = max(n // _MANY_SHARDS, int(min(seconds / each, _MOST_ROWS)))
+        batches = max(1, min(rows, plan.shard_size) // batch_size)
+        return replace(plan, shard_size=batch_size << (batches.bit_length() - 1))
+
+    def _seconds_each(
+        self, corpus: Corpus, baseline: Baseline, most: int, *, conditional: bool
+    ) -> float:
+        """Time the first positions, more of them until it takes long enough."""
+        count = 1
+        with torch_threads(THREADS):
+            # What is made once, at the first position, does not count.
+            for _ in range(2 + most.bit_length()):
+                rows, begun = np.arange(count), time.perf_counter()
+                self.explainer.summarize(
+                    corpus[rows],
+                    targets=[target.take(rows) for target in self.timed],
+                    conditional=conditional,
+                    baseline=baseline.take(rows),
+                )
+                each = max(time.perf_counter() - begun, 1e-9) / count
+                if count > 1 and each * count > _TRIAL_SECONDS:
+                    break
+                count = min(2 * count, most)
+        return each
 
     @property
     def _is_mean(self) -> bool:

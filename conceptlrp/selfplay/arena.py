@@ -23,10 +23,7 @@ from conceptlrp.selfplay.puct import Rng
 
 
 class GameTable:
-    """G games in progress, each after as many moves (``ply``) unless it is over.
-
-    Boards (G,) are as the side to move sees them, ``moves`` (G, M) as in `Games`.
-    """
+    """G games after ``ply`` moves, unless over; boards (G,) are the mover's."""
 
     def __init__(self, n: int, size: int) -> None:
         own, opponent = start(size)

@@ -89,12 +89,7 @@ class IterationOptions:
 
 @dataclass(frozen=True)
 class Iteration:
-    """What came of one iteration.
-
-    ``examples``, ``learned`` and ``samples`` are positions of its games, of the window,
-    and shown since the start; losses are the candidate's at the end of its training,
-    ``score`` is its against the champion.
-    """
+    """What came of one iteration; ``score`` is the candidate's against the champion."""
 
     number: int
     examples: int

@@ -47,11 +47,7 @@ class Evaluator(Protocol):
 
 
 class NetworkEvaluator:
-    """Ask a copy of a network for priors and values, once for each different position.
-
-    Up to ``remembered`` evaluations are kept, in which a search finds what that of the
-    move before has asked; ``asked`` and ``forwarded`` count positions.
-    """
+    """Ask a network for priors and values, ``remembered`` evaluations being kept."""
 
     def __init__(
         self, network: AnyNetwork, *, batch_size: int = 512, remembered: int = 1 << 15
@@ -205,11 +201,7 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class SearchResult:
-    """What a search found in N positions, each (N, A).
-
-    ``visits`` are the simulations that followed each action, ``action_values`` its mean
-    outcome for the player to move, 0 without a visit; ``priors`` include the noise.
-    """
+    """Visits, mean outcomes and priors with noise of actions, each (N, A)."""
 
     visits: NDArray[np.int32]
     action_values: NDArray[np.float64]
@@ -345,11 +337,7 @@ def _simulate(trees: Trees, evaluate: Evaluator, options: SearchOptions) -> None
 
 
 def descend(trees: Trees, options: SearchOptions) -> tuple[list[Step], Rows]:
-    """Follow the best actions from every root to a new node or the end of a game.
-
-    Returns a step for each depth, with the trees that are still descended, their nodes
-    and the actions followed, and the node (N,) at which each way ends.
-    """
+    """Follow the best actions from roots: steps by depth, and nodes (N,) at the end."""
     rows = np.arange(len(trees.nodes))
     nodes = np.zeros_like(rows)
     leaf = np.zeros_like(rows)

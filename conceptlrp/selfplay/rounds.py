@@ -152,11 +152,7 @@ def play_round(
     name: str = "network",
     on_progress: OnProgress | None = None,
 ) -> SelfPlayGames:
-    """Play ``options.together`` games at once, of which some may be equal.
-
-    A `NetworkEvaluator` forgets what it remembers first; progress is called with
-    "moves", the moves made so far in each game and the most there can be.
-    """
+    """Play ``options.together`` games at once; progress counts "moves" of each."""
     chosen = options or SelfPlayOptions()
     if isinstance(evaluate, NetworkEvaluator):
         evaluate.forget()

@@ -101,11 +101,7 @@ def network_identity(network: BoardNetwork) -> dict[str, Any]:
 
 
 class TrainingRun:
-    """A training that goes step by step and can be kept and taken up again.
-
-    Without a number it is a run of its own, whose folder gets curve and snapshots; with
-    one it is that of a candidate in an iteration.
-    """
+    """A training that can be kept and resumed; with a number, that of a candidate."""
 
     def __init__(
         self,

@@ -54,11 +54,7 @@ class Batch:
 
 
 class Batches:
-    """Shuffled, randomly turned batches of examples, by their number.
-
-    What is left of an epoch is not shown; the planes are 1 for own minus opponent or 2
-    for own and opponent apart.
-    """
+    """Shuffled, turned batches of examples by number, of 1 plane or 2 a board."""
 
     def __init__(
         self,
@@ -241,10 +237,7 @@ class TrainingLoop:
 
 
 def cycle(fraction: float) -> float:
-    """Return the learning rate at a point of the schedule as a share of its peak.
-
-    A linear warm-up, then half a cosine to 0.
-    """
+    """Return the learning rate's share of its peak: linear warm-up, half a cosine."""
     if fraction < _WARM_UP:
         return (fraction + 1e-3) / (_WARM_UP + 1e-3)
     passed = min(1.0, (fraction - _WARM_UP) / (1 - _WARM_UP))

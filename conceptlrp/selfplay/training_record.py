@@ -75,11 +75,7 @@ class TrainingOptions:
 
 @dataclass(frozen=True)
 class TrainingPoint:
-    """One point of the training curve.
-
-    ``steps`` and ``samples`` are batches and positions shown so far; time includes
-    validation, losses are means over the batches since the point before.
-    """
+    """A point of the training curve: losses are means since the one before."""
 
     steps: int
     samples: int

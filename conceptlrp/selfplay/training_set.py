@@ -198,11 +198,7 @@ def hold_out(
     share: float | None = None,
     seed: int = 0,
 ) -> tuple[Corpus, Corpus]:
-    """Split off the games of a year, or a random share: the rest, and what is held out.
-
-    Twins are on one side, see `game_keys`: a share is one of keys, and those of a
-    year's twins that are of other years are on neither side, which a note counts.
-    """
+    """Split off a year or share, twins on one side: the rest, and what is held out."""
     if (year is None) == (share is None):
         msg = "give a year or a share to hold out, and not both"
         raise ValueError(msg)

@@ -57,10 +57,7 @@ class Estimate(Plain):
 
 
 def known_interval(ends: Any, size: Any, games: Any) -> tuple[Floats, Floats]:
-    """Make ends (2, ...) nan that are of too few games, or of what is always the same.
-
-    ``size`` is the magnitude that their width is rounding beside.
-    """
+    """Make ends (2, ...) nan of few games, and where widths beside `size` are noise."""
     with np.errstate(invalid="ignore"):
         wide = np.subtract(ends[1], ends[0]) > _ALIKE * np.asarray(size)
     told = wide & (np.asarray(games) >= LEAST_GAMES)
@@ -243,10 +240,7 @@ def cosine(one: ArrayLike, other: ArrayLike) -> Floats:
 def rank_correlation(
     one: ArrayLike, other: ArrayLike, within: ArrayLike | None = None
 ) -> Floats:
-    """Return Spearman's rho (N,) of maps (N, S) over the squares that are `within`.
-
-    It is nan where a map is constant on them.
-    """
+    """Return Spearman's rho (N,) of maps (N, S) `within` squares, nan of constants."""
     left, right = (np.asarray(m, np.float64) for m in (one, other))
     counted = np.ones(left.shape, np.bool_) if within is None else np.asarray(within)
     return cosine(*(_centered_ranks(maps, counted) for maps in (left, right)))

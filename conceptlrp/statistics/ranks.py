@@ -110,10 +110,7 @@ def stratified_correlation(
 
 
 def centered_ranks(values: ArrayLike, strata: ArrayLike) -> NDArray[np.float32]:
-    """Rank rows (n, C) within their strata, about a mean of 0; ties share their rank.
-
-    Ranks are halves of whole numbers, so float32 is exact up to 8 million rows.
-    """
+    """Rank rows (n, C) in strata about 0, ties alike; exact to 8 million rows."""
     columns, groups = np.asarray(values), codes(strata)
     if columns.ndim != 2 or len(columns) != len(groups):
         msg = f"values have shape {columns.shape}, expected ({len(groups)}, C)"
@@ -132,10 +129,7 @@ def centered_ranks(values: ArrayLike, strata: ArrayLike) -> NDArray[np.float32]:
 def label_matrix(
     columns: list[NDArray[Any]], strata: ArrayLike, *, prevalence: float = 0.0
 ) -> LabelMatrix:
-    """Make labels ready: flags by their rows, numbers by their ranks.
-
-    Flags that less than `prevalence` of a stratum has, or lacks, are left out there.
-    """
+    """Make flags and numbers ready; flags below `prevalence` in a stratum are out."""
     groups = codes(strata)
     size = np.bincount(groups)
     numeric = np.array([column.dtype != np.bool_ for column in columns], np.bool_)
@@ -166,11 +160,7 @@ def effects(ranks: NDArray[np.float32], matrix: LabelMatrix) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Sorting:
-    """Rows in the ``order`` of stratum and value, with the groups of ties.
-
-    ``ties`` says where each group of equal values begins, ``strata`` which group is
-    the first of each stratum.
-    """
+    """Rows in ``order`` of stratum and value; where ``ties`` and ``strata`` begin."""
 
     order: NDArray[np.intp]
     ties: NDArray[np.intp]

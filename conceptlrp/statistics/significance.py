@@ -141,10 +141,7 @@ def _ends(
 
 
 def interval_reach(influences: Floats, games: ArrayLike, tail: float) -> Floats:
-    """Return how far intervals (...) reach by influences of games (G, ...).
-
-    ``tail`` is the part below the upper end, 0.975 of 95 % intervals.
-    """
+    """Return the reach of intervals by influences (G, ...); ``tail`` .975 is 95 %."""
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     squares = np.square(influences)

@@ -40,10 +40,7 @@ class Trees:
         return found
 
     def nodes(self, channel: int) -> list[tuple[Path, NDArray[np.bool_]]]:
-        """Return the nodes of a channel's tree below the root, and leaves (L,) of each.
-
-        A path says of flags, one after the other, whether they hold.
-        """
+        """Return nodes below a tree's root: flags on the path, leaves (L,) below."""
         lone = np.eye(len(self.mean), dtype=np.bool_)
         found: list[tuple[Path, NDArray[np.bool_]]] = [((), lone[0].copy())]
         at = {0: 0}

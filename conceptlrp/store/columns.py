@@ -4,7 +4,7 @@ Shapes use N positions.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import OutputExistsError, StoreError, check_names
+from conceptlrp.errors import OutputExistsError, StoreError, check_least, check_names
 from conceptlrp.late import pd
 from conceptlrp.store.arrays import StoredArrays
 from conceptlrp.store.format.lock import run_lock
@@ -49,17 +49,18 @@ class StoredColumns:
         with self._labels() as file:
             return tuple(label_names(file))
 
-    def label(self, name: str) -> NDArray[Any]:
-        """Read a column (N,) that was added to the positions."""
+    def label(self, name: str, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        """Read a column that was added to the positions, of all or some rows."""
         if name not in self.label_names:
             known = ", ".join(self.label_names)
             cure = f", expected one of: {known}" if known else ""
             cure = cure or " as none was written yet; run 'conceptlrp label' first"
             msg = f"the store has no label '{name}'{cure}"
             raise ValueError(msg)
+        if not self._store.is_whole:
+            rows = self._store.ids if rows is None else self._store.ids[rows]
         with self._labels() as file:
-            column = read_label(file, name, self._store.manifest.positions)
-        return column if self._store.is_whole else column[self._store.ids]
+            return read_label(file, name, self._store.manifest.positions, rows)
 
     def add(self, columns: Mapping[str, ArrayLike], *, overwrite: bool = False) -> None:
         """Add columns (N,) to the positions, for conditions and tables.
@@ -93,10 +94,32 @@ class StoredColumns:
         rows: Selection = None,
         target: int | str = 0,
     ) -> "pd.DataFrame":
-        """Return what is known about positions as a table, indexed by their row."""
-        read = self.read(columns, rows=rows, target=target)
-        index = pd.Index(selected(rows, len(self._store)), name="row")
-        return pd.DataFrame(read, index=index)
+        """Return what is known about positions as a table, indexed by their row.
+
+        A row takes 150 bytes with all columns; `frames` holds some rows at a time.
+        """
+        return self._frame(columns, selected(rows, len(self._store)), target)
+
+    def frames(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        count: int = 1 << 16,
+        where: Condition = None,
+        target: int | str = 0,
+    ) -> Iterator["pd.DataFrame"]:
+        """Go through the table of `frame` in parts of `count` rows.
+
+        `where`, conditions or a mask (N,), leaves out the rows that it is not true of.
+        Memory does not grow with N but for a byte a row.
+        """
+        check_least("count", count)
+        met = None if where is None else self.mask(where)
+        for first in range(0, len(self._store), count):
+            rows = np.arange(first, min(first + count, len(self._store)))
+            rows = rows if met is None else rows[met[rows]]
+            if len(rows):
+                yield self._frame(columns, rows, target)
 
     def read(
         self,
@@ -106,8 +129,28 @@ class StoredColumns:
         target: int | str = 0,
     ) -> dict[str, NDArray[Any]]:
         """Return the columns of `frame` as arrays of shape (rows,), without pandas."""
+        chosen = None if rows is None else selected(rows, len(self._store))
+        read = {n: self._column(n, chosen, target) for n in self._checked(columns)}
+        return {n: c[0][c[1]] if isinstance(c, tuple) else c for n, c in read.items()}
+
+    def _frame(
+        self,
+        columns: Sequence[str] | None,
+        rows: NDArray[np.int64],
+        target: int | str,
+    ) -> "pd.DataFrame":
+        read = {n: self._column(n, rows, target) for n in self._checked(columns)}
+        # Rows share the words, of which a table of text would make a copy each.
+        known = {
+            n: c[0].astype(object)[c[1]] if isinstance(c, tuple) else c
+            for n, c in read.items()
+        }
+        return pd.DataFrame(known, index=pd.Index(rows, name="row"))
+
+    def _checked(self, columns: Sequence[str] | None) -> Sequence[str]:
+        """Return the columns that are asked for, or all but a few."""
         known = {"id", "explained", "square", "value", *COLUMNS, *self.label_names}
-        names = [*_SHOWN, "explained", *self.label_names]
+        names: Sequence[str] = [*_SHOWN, "explained", *self.label_names]
         if columns is not None:
             names = check_names(columns, "columns", "a column")
         for name in names:
@@ -117,25 +160,24 @@ class StoredColumns:
                     f"{', '.join(sorted(known))}"
                 )
                 raise ValueError(msg)
-        chosen = selected(rows, len(self._store))
-        return {name: self._column(name, chosen, target) for name in names}
+        return names
 
     def _column(
-        self, name: str, rows: NDArray[np.int64], target: int | str
-    ) -> NDArray[Any]:
+        self, name: str, rows: NDArray[np.int64] | None, target: int | str
+    ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]:
+        """Read a column of some rows, or words and which of them each row has."""
         if name == "id":
-            return self._store.ids[rows]
+            return self._store.ids if rows is None else self._store.ids[rows]
         if name == "explained":
             return self._arrays.explained(rows=rows, target=target)
         if name == "square":
-            return self.metadata.moves(
-                self._arrays.explained_square(rows=rows, target=target)
-            )
+            squares = self._arrays.explained_square(rows=rows, target=target)
+            return self.metadata.coded_moves(squares)
         if name == "value":
             return self._arrays.value(rows=rows)
         if name in COLUMNS:
-            return self.metadata.column(name, rows)
-        return self.label(name)[rows]
+            return self.metadata.coded(name, rows)
+        return self.label(name, rows)
 
     @property
     def _columns_file(self) -> str | None:
@@ -180,8 +222,10 @@ def label_names(file: OpenFile) -> list[str]:
     return [n.removesuffix(_END) for n in file.names() if n.endswith(_END)]
 
 
-def read_label(file: OpenFile, name: str, n: int) -> NDArray[Any]:
-    """Read one column (n,) as it was added."""
+def read_label(
+    file: OpenFile, name: str, n: int, rows: NDArray[np.int64] | None = None
+) -> NDArray[Any]:
+    """Read some rows of a column (n,), or all, as it was added."""
     found = file.dataset(f"{name}{_END}")
     if found.shape != (n,) or found.dtype.kind not in "biuf":
         msg = (
@@ -189,8 +233,12 @@ def read_label(file: OpenFile, name: str, n: int) -> NDArray[Any]:
             f"expected ({n},)"
         )
         raise StoreError(msg)
-    column: NDArray[Any] = found[()]
-    return column
+    if rows is None or not len(rows):
+        column: NDArray[Any] = found[slice(None if rows is None else 0)]
+        return column
+    first = int(rows.min())
+    part: NDArray[Any] = found[first : int(rows.max()) + 1]
+    return part[rows - first]
 
 
 def _kept(folder: Path, manifest: Manifest, *, overwrite: bool) -> Columns:

@@ -5,7 +5,6 @@ Shapes use N positions of the store and G games.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,10 +17,12 @@ from conceptlrp.othello.board import PHASES, board_phases
 from conceptlrp.othello.files.corpus_file import load_columns
 from conceptlrp.othello.games import black_margins
 from conceptlrp.othello.position import square_names
-from conceptlrp.store.format.manifest import Manifest
+from conceptlrp.store.format.manifest import Manifest, is_intact
 from conceptlrp.store.format.schema import REMEDY
+from conceptlrp.store.shards import Selection
 
 Column = NDArray[Any]
+Coded = tuple[Column, Column]
 
 OF_GAMES = ("black", "white", "tournament", "year", "source", "index")
 #: Names of the columns that every store has.
@@ -45,7 +46,7 @@ class Metadata:
     def __init__(
         self, folder: Path, manifest: Manifest, ids: NDArray[np.int64] | None
     ) -> None:
-        self._path = folder / manifest.corpus_file
+        self._folder, self._path = folder, folder / manifest.corpus_file
         self._manifest, self._ids = manifest, ids
         self._stored: dict[str, Column] = {}
 
@@ -76,9 +77,9 @@ class Metadata:
             self._stored[name] = self._load(name)
         return self._stored[name]
 
-    def by_game(self, values: Column) -> Column:
-        """Give every row what its game has: (G,) becomes (N,)."""
-        game = self.of_positions("game")
+    def by_game(self, values: Column, rows: Selection = None) -> Column:
+        """Give every row, or some, what its game has: (G,) becomes (rows,)."""
+        game = self._of(rows, "game")
         if len(game) and not 0 <= game.min() <= game.max() < len(values):
             msg = f"{self._path}: is damaged: positions are of games that it lacks"
             raise StoreError(msg)
@@ -86,64 +87,78 @@ class Metadata:
         taken: Column = values.take(game, mode="clip")
         return taken
 
-    @cached_property
-    def phase(self) -> NDArray[np.int64]:
-        """The phase of every row, an index into `PHASES`."""
-        discs = self.of_positions("own"), self.of_positions("opponent")
+    def phase(self, rows: Selection = None) -> NDArray[np.int64]:
+        """Return the phase of rows, an index into `PHASES`."""
+        discs = self._of(rows, "own"), self._of(rows, "opponent")
         return board_phases(*discs, size=self.size)
 
-    @cached_property
-    def margin(self) -> NDArray[np.float32]:
+    def margin(self, rows: Selection = None) -> NDArray[np.float32]:
         """By how many discs the side to move won, nan where that is unknown."""
-        return self._seen(self.of_games("score"), self.of_games("finished"))
+        return self._seen(self.of_games("score"), self.of_games("finished"), rows)
 
-    def _seen(self, score: Column, known: Column) -> NDArray[np.float32]:
+    def _seen(
+        self, score: Column, known: Column, rows: Selection
+    ) -> NDArray[np.float32]:
         """Return scores of the games as margins of the side to move."""
-        black = self.by_game(black_margins(score, known, self.size))
-        return np.where(self.of_positions("mover") == BLACK, black, 0 - black)
+        black = self.by_game(black_margins(score, known, self.size), rows)
+        return np.where(self._of(rows, "mover") == BLACK, black, 0 - black)
 
-    def column(self, name: str, rows: NDArray[np.int64] | None = None) -> Column:
-        """Return one of `COLUMNS` as text, integers or float32, maybe of rows (n,)."""
-        values = self._plain(name)
-        values = values if rows is None else values[rows]
+    def column(self, name: str, rows: Selection = None) -> Column:
+        """Return one of `COLUMNS` as text, integers or float32, maybe of some rows."""
+        found = self.coded(name, rows)
+        return found[0][found[1]] if isinstance(found, tuple) else found
+
+    def coded(
+        self, name: str, rows: Selection = None
+    ) -> Column | tuple[Column, Column]:
+        """Return numbers as they are, and of text its words and which of them it is."""
         if name in OF_GAMES:
-            return self.of_games(name)[values]
+            number = self.by_game(np.arange(len(self.of_games(name))), rows)
+            return self.of_games(name), number
         if name == "phase":
-            return np.array(PHASES)[values]
+            return np.array(PHASES), self.phase(rows)
         if name == "mover":
-            return np.where(values == BLACK, "black", "white")
-        return self.moves(values) if name == "played" else values
+            side = (self._of(rows, name) != BLACK).astype(np.int8)
+            return np.array(["black", "white"]), side
+        if name == "played":
+            return self.coded_moves(self._of(rows, name))
+        if name in ("margin", "outcome"):
+            margin = self.margin(rows)
+            return margin if name == "margin" else np.sign(margin)
+        if name == "theoretical_margin":
+            score = self.of_games("theoretical_score")
+            return self._seen(score, score >= 0, rows)
+        return self._of(rows, name)
 
     def moves(self, squares: Column) -> NDArray[np.str_]:
         """Return the name of each square, "" where there is none."""
-        known = (squares >= NO_MOVE) & (squares <= PASS)
-        found: NDArray[np.str_] = square_names(self.size)[
-            np.where(known, squares, NO_MOVE)
-        ]
+        names, which = self.coded_moves(squares)
+        found: NDArray[np.str_] = names[which]
         return found
 
-    def _plain(self, name: str) -> Column:
-        """Return a column before it is put into words."""
-        if name in OF_GAMES:
-            return self.by_game(np.arange(len(self.of_games(name))))
-        if name == "phase":
-            return self.phase
-        if name == "margin":
-            return self.margin
-        if name == "theoretical_margin":
-            score = self.of_games("theoretical_score")
-            return self._seen(score, score >= 0)
-        if name == "outcome":
-            return np.sign(self.margin)
-        return self.of_positions(name)
+    def coded_moves(self, squares: Column) -> Coded:
+        """Return the names of all squares, "" for none, and which of them are meant."""
+        known = (squares >= NO_MOVE) & (squares <= PASS)
+        return square_names(self.size), np.where(known, squares, NO_MOVE)
+
+    def _of(self, rows: Selection, name: str) -> Column:
+        column = self.of_positions(name)
+        return column if rows is None else column[rows]
 
     def _load(self, name: str) -> Column:
         digest = str(self._manifest.corpus.get("digest"))
         try:
-            return load_columns(self._path, [name], digest=digest)[name]
+            column = load_columns(self._path, [name], digest=digest)[name]
         except CorpusFileError as error:
             msg = f"{error}; {REMEDY}"
             raise StoreError(msg) from error
+        # Its columns are not packed, so that no codec notices what is wrong with them.
+        file = self._manifest.corpus_file
+        entry = self._manifest.files[file]
+        if not self._stored and not is_intact(self._folder, file, entry, verify=True):
+            msg = f"{self._path}: is damaged; {REMEDY}"
+            raise StoreError(msg)
+        return column
 
 
 #: A number, or the first and the last of a range, None leaving an end open.
@@ -265,7 +280,7 @@ def _labelled(values: NDArray[Any], wanted: Any) -> Mask:
 
 _CONDITIONS: dict[str, Callable[[Metadata, Any], Mask]] = {
     "ply": lambda known, span: _within(known.of_positions("ply"), span),
-    "phase": lambda known, phase: known.phase == PHASES.index(phase),
+    "phase": lambda known, phase: known.phase() == PHASES.index(phase),
     "mover": lambda known, side: known.of_positions("mover") == _MOVERS[side],
     "player": _by_player,
     "black": _named("black"),
@@ -275,6 +290,6 @@ _CONDITIONS: dict[str, Callable[[Metadata, Any], Mask]] = {
     "played": lambda known, move: (
         known.of_positions("played") == parse_square(move, known.size)
     ),
-    "outcome": lambda known, how: np.sign(known.margin) == _OUTCOMES[how],
+    "outcome": lambda known, how: np.sign(known.margin()) == _OUTCOMES[how],
     "games": lambda known, games: np.isin(known.of_positions("game"), games),
 }

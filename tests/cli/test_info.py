@@ -21,7 +21,7 @@ def test_a_store_is_described_in_words_and_as_json(folder: Path) -> None:
     text = succeed("info", store.path)
     found = json.loads(succeed("info", store.path, "--json"))
 
-    for word in ("complete", "conv1", "played, value", "float32", "zstd"):
+    for word in ("complete", "conv1", "played, value", "float32", "zstd", "checksum"):
         assert word in text
     assert found["rows"] == found["positions"] == len(store)
     assert set(found["layer_bytes"]) == set(store.layers)

@@ -1,9 +1,13 @@
+import mmap
+import pickle
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
+from conceptlrp import hdf5
 from conceptlrp.errors import CorpusFileError, OutputExistsError
 from conceptlrp.othello import Corpus, Games
 from conceptlrp.othello.games import STARTS
@@ -317,3 +321,66 @@ def test_any_damage_is_noticed_or_harmless(saved: Path, corpus: Corpus, seed):
         return
 
     assert found.digest == corpus.sample(300, seed=1).turn(seed=2).digest
+
+
+@pytest.fixture
+def mapped(path: Path, corpus: Corpus, monkeypatch) -> Corpus:
+    """A corpus whose columns stay in the file, however few rows it has."""
+    monkeypatch.setattr(hdf5, "_MAPPED", 1)
+    path.write_bytes(corpus.to_bytes())
+    return Corpus.load(path)
+
+
+def memory_of(array: np.ndarray) -> object:
+    """Return what an array is a view of."""
+    found: object = array
+    while isinstance(found, np.ndarray):
+        found = found.base
+    return found.obj if isinstance(found, memoryview) else found
+
+
+def test_a_corpus_that_is_mapped_is_the_one_that_was_written(
+    mapped: Corpus, corpus: Corpus
+):
+    for name, column in corpus.compact().columns().items():
+        np.testing.assert_array_equal(getattr(mapped, name), column)
+        found = getattr(mapped, name)
+        assert isinstance(memory_of(found), mmap.mmap)
+        assert found.flags.aligned
+        assert not found.flags.writeable
+    for name, column in corpus.compact().games.columns().items():
+        np.testing.assert_array_equal(getattr(mapped.games, name), column)
+
+
+def test_names_of_a_mapped_corpus_are_decoded_when_they_are_asked_for(mapped: Corpus):
+    few = mapped[3:9]
+    few.legal.sum(), few.last.sum(), few.outcome.sum()
+    assert "black" not in vars(few.games)
+
+    assert few.describe(0).startswith("Black 0")
+    assert vars(few.games)["black"].dtype.kind == "U"
+
+
+def test_what_a_mapped_corpus_gives_is_what_the_plain_one_gives(
+    mapped: Corpus, corpus: Corpus, tmp_path: Path
+):
+    plain = corpus.compact()
+
+    assert mapped.digest == plain.digest
+    assert mapped[::3].digest == plain[::3].digest
+    assert mapped[:5].compact().digest == plain[:5].digest
+    assert bytes(mapped.to_bytes(packed=True)) == bytes(plain.to_bytes(packed=True))
+    pd.testing.assert_frame_equal(mapped.frame(), plain.frame())
+    both = Corpus.concatenate([mapped, plain])
+    assert both.games.black.tolist() == 2 * plain.games.black.tolist()
+    assert pickle.loads(pickle.dumps(mapped)).digest == plain.digest
+
+
+def test_text_that_is_no_utf_8_is_refused_before_it_is_decoded(path, corpus):
+    path.write_bytes(corpus.to_bytes())
+    with h5py.File(path, "r+") as file:
+        raw = file["games/black"]
+        raw[0] = b"\xc3"
+
+    with pytest.raises(CorpusFileError, match="damaged"):
+        Corpus.load(path)

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.othello import Corpus, square_name
-from conceptlrp.store import COLUMNS, Store, open_store
+from conceptlrp.store import COLUMNS, Store, Where, metadata, open_store
 from conceptlrp.store.writing.shard_writer import shards_of
 from conceptlrp.store.writing.writer import create_run
 from tests.store.conftest import Arrays, fill, planted_plan
@@ -111,3 +112,42 @@ def test_the_peak_of_a_channel_is_a_row_and_a_column(
 def test_a_row_that_is_not_there_is_refused(planted_store: Store) -> None:
     with pytest.raises(IndexError, match="no row 1000, expected 0 to"):
         planted_store.channels_frame("conv1", 1000)
+
+
+@pytest.mark.parametrize("where", [None, Where(ply=(3, 40))])
+@pytest.mark.parametrize("count", [1, 33, 10**6])
+def test_frames_are_the_frame_in_parts(
+    count: int, where: Where | None, planted_store: Store
+) -> None:
+    columns = planted_store.columns
+    columns.add({"third": np.arange(len(planted_store)) % 3}, overwrite=True)
+    met = columns.mask(where)
+    names = [*COLUMNS, "id", "explained", "square", "value", "third"]
+
+    parts = list(columns.frames(names, count=count, where=where))
+
+    rows = np.flatnonzero(met)
+    pd.testing.assert_frame_equal(pd.concat(parts), columns.frame(names, rows=rows))
+    assert all(0 < len(part) <= count for part in parts)
+
+
+def test_a_part_of_the_frame_touches_no_more_than_its_rows(
+    planted_store: Store, monkeypatch
+) -> None:
+    store = Store(planted_store.path)
+    store.columns.add({"half": np.arange(len(store)) / 2}, overwrite=True)
+    names = [*COLUMNS, "explained", "square", "half"]
+    frames = store.columns.frames(names, count=5)
+    next(frames)
+    touched: list[int] = []
+    plain, take = metadata.Metadata._of, metadata.Metadata.by_game
+    for name, method in (("_of", plain), ("by_game", take)):
+        monkeypatch.setattr(
+            metadata.Metadata,
+            name,
+            lambda *a, method=method: touched.append(len(f := method(*a))) or f,
+        )
+
+    next(frames)
+
+    assert set(touched) == {5}

@@ -115,10 +115,7 @@ def _cell(found: Estimate | None) -> str:
 def _charts(
     evaluation: Mapping[str, Any], own: str, metric: str, baselines: Sequence[str]
 ) -> list[tuple[str, Markup, str]]:
-    """Draw one chart a part, of the store's composite against the baselines.
-
-    Returns the part, the picture and what it shows.
-    """
+    """Chart the store's composite against baselines: part, picture, what it shows."""
     curves = [
         each
         for each in evaluation["curves"]

@@ -40,12 +40,7 @@ def write_graph_page(site: Site, graph: MeanConceptGraph) -> None:
 def graph_drawing(
     paths: Sequence[ConceptPath], layers: Sequence[str]
 ) -> dict[str, Any]:
-    """Place paths as lines from the target at the top down to the first layer.
-
-    A line is as wide as the share of the target's relevance that goes along it on the
-    drawn paths, orange where its mean relevance speaks for the target, blue and dashed
-    where against.
-    """
+    """Place paths as lines, as wide as their share of the target's relevance."""
     carried, signed = _edges(paths)
     rows = {layer: place for place, layer in enumerate(reversed(layers), 1)}
     places = _places(carried, rows)

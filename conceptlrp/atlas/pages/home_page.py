@@ -131,11 +131,7 @@ def _strength(row: Mapping[str, Any]) -> tuple[str, str]:
 def index_script(
     parts: Sequence[LayerPart], places: NDArray[np.integer], *, unit: str
 ) -> bytes:
-    """Write the data of the search and of the map; `places` is (C, 2).
-
-    A page from disk may not fetch anything, so that the data are a script themselves,
-    which assigns them to ``window.ATLAS``.
-    """
+    """Write search and map data, `places` (C, 2), as a script: pages may not fetch."""
     facts = [(n, fact) for n, part in enumerate(parts) for fact in part.facts]
     names = sorted({fact.name for _, fact in facts})
     columns = _columns(facts, names)

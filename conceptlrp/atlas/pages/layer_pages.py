@@ -52,12 +52,7 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class LayerPart:
-    """What the pages that are about all layers need of one.
-
-    `columns` (S, C) is what the map compares channels by; `example` the board by which
-    the first page explains the colours; `digests` are the files that were written, as
-    `Site.digests` has them.
-    """
+    """What pages of all layers need of one: `columns` (S, C), an example, `digests`."""
 
     layer: str
     facts: tuple[ChannelLine, ...]
@@ -265,11 +260,7 @@ def label_counts(facts: Sequence[ChannelLine]) -> list[tuple[str, list[int], flo
 def mapped_reports(
     reports: Iterable[ChannelReport], store: Store, explainer: "Explainer"
 ) -> Iterator[ChannelReport]:
-    """Compute the heatmaps that reports of a layer lack.
-
-    A store keeps heatmaps of reference boards; those of boards over the quantiles and
-    at random take the network that it was made with.
-    """
+    """Compute the heatmaps that reports of a layer lack, with the store's network."""
     upcoming = iter(reports)
     while together := list(islice(upcoming, _TOGETHER)):
         pairs = np.array(list(_wanted(together)), dtype=np.int64).reshape(-1, 3)

@@ -178,10 +178,7 @@ def output_view(
     cell_href: ChannelHref = lambda _layer, _channel: None,
     names: StoredResults | None = None,
 ) -> dict[str, Any]:
-    """Draw one output with the channels that speak for it and against it.
-
-    `summed` is what of the output reaches the board.
-    """
+    """Draw an output, of which `summed` reaches the board, with its channels."""
     limit, title = symmetric_limit(output.heatmap), output_title(output)
     words = f"Relevance for {title.lower()}; {position_words(position)}"
     return {

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text
-from conceptlrp.progress import progress_bars
 from conceptlrp.statistics.intervals import FEW_GAMES, between
 
 if TYPE_CHECKING:
@@ -41,27 +40,21 @@ def ablate(
     """Ablate each channel alone, and say what policy and value lose."""
     from conceptlrp.ablation import Ablation, ablate as ablate_channels
     from conceptlrp.ablation.sample import ABLATIONS
-    from conceptlrp.store import open_store
 
     opt.check_choice("--ablation", ablation, ABLATIONS)
-    opened = open_store(store)
-    for name in layer or ():
-        opened.channels(name)
-    explained = opened.targets[opened.target_index(target or 0)]
-    net = store_network(opened, network, weights)
-    opened.results.check_free(Ablation, target=explained, overwrite=overwrite)
-    with progress_bars() as report:
-        found = ablate_channels(
-            opened,
-            net,
-            layers=layer,
-            target=explained,
-            ablation=ablation,
-            n_positions=positions,
-            seed=seed,
-            overwrite=overwrite,
-            on_progress=report,
-        )
+    found = store_result(
+        Ablation,
+        ablate_channels,
+        store,
+        network,
+        weights,
+        layers=layer,
+        target=target or 0,
+        ablation=ablation,
+        n_positions=positions,
+        seed=seed,
+        overwrite=overwrite,
+    )
     if as_json:
         print_json(found.to_dict())
     else:

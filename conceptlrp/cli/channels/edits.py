@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text
-from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
 from conceptlrp.statistics.intervals import LEAST_GAMES, between
 
@@ -43,25 +42,20 @@ def edits(
 ) -> None:
     """Say which labels channels answer to, on boards that are edited to switch them."""
     from conceptlrp.labelling import EditedBoards, edit_boards
-    from conceptlrp.store import open_store
 
-    opened = open_store(store)
-    for name in layer or ():
-        opened.channels(name)
-    net = store_network(opened, network, weights)
-    opened.results.check_free(EditedBoards, target=target or 0, overwrite=overwrite)
-    with progress_bars() as report:
-        found = edit_boards(
-            opened,
-            net,
-            layers=layer,
-            target=target or 0,
-            n_positions=positions,
-            n_random=random_networks,
-            seed=seed,
-            overwrite=overwrite,
-            on_progress=report,
-        )
+    found = store_result(
+        EditedBoards,
+        edit_boards,
+        store,
+        network,
+        weights,
+        layers=layer,
+        target=target or 0,
+        n_positions=positions,
+        n_random=random_networks,
+        seed=seed,
+        overwrite=overwrite,
+    )
     if as_json:
         print_json(found.to_dict())
     else:

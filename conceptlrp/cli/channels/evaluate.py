@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text, remark
 from conceptlrp.errors import ConceptLRPError
 from conceptlrp.lrp.composites import CANDIDATES, COMPOSITES, split_pair
-from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.evaluation import CompositeEvaluation
@@ -50,19 +49,18 @@ def evaluate(
         for part in split_pair(name):
             opt.check_choice("--composite", part, COMPOSITES)
     opened = open_store(store)
-    net = store_network(opened, network, weights)
-    opened.results.check_free(CompositeEvaluation, overwrite=overwrite)
-    with progress_bars() as report:
-        found = evaluate_store(
-            opened,
-            net,
-            composites=composite or CANDIDATES,
-            n_positions=positions,
-            n_cascade=cascade,
-            seed=seed,
-            overwrite=overwrite,
-            on_progress=report,
-        )
+    found = store_result(
+        CompositeEvaluation,
+        evaluate_store,
+        opened,
+        network,
+        weights,
+        composites=composite or CANDIDATES,
+        n_positions=positions,
+        n_cascade=cascade,
+        seed=seed,
+        overwrite=overwrite,
+    )
     if out is not None:
         with staged_folder(
             out, marker=_MARKER, kind=_KIND, overwrite=overwrite

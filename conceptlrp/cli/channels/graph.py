@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.inputs import check_row, store_network
+from conceptlrp.cli.inputs import check_row, store_network, store_result
 from conceptlrp.cli.tables import print_json, print_table
 from conceptlrp.errors import ConceptLRPError, FileFormatError
 from conceptlrp.files import write_whole
-from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph
@@ -68,8 +67,18 @@ def graph(
     elif isinstance(known, MeanConceptGraph):
         found = known
     else:
-        found = _averaged(
-            opened, network, weights, positions, seed, overwrite=overwrite
+        # It needs torch, which one that is shown does not.
+        from conceptlrp.concept_graph import graph as average
+
+        found = store_result(
+            MeanConceptGraph,
+            average,
+            opened,
+            network,
+            weights,
+            n_positions=positions,
+            seed=seed,
+            overwrite=overwrite,
         )
     if out is not None:
         content = exported(
@@ -97,31 +106,6 @@ def check_export(out: Path, *, overwrite: bool) -> None:
     if out.suffix != ".json" and find_spec("networkx") is None:
         msg = f"{out}: needs networkx; pip install 'conceptlrp[export]', or take .json"
         raise ConceptLRPError(msg)
-
-
-def _averaged(
-    store: "Store",
-    network: str | None,
-    weights: Path | None,
-    n_positions: int,
-    seed: int,
-    *,
-    overwrite: bool,
-) -> "MeanConceptGraph":
-    """Average over positions of a store, and keep the graph in it."""
-    from conceptlrp.concept_graph import MeanConceptGraph, graph
-
-    net = store_network(store, network, weights)
-    store.results.check_free(MeanConceptGraph, overwrite=overwrite)
-    with progress_bars() as report:
-        return graph(
-            store,
-            net,
-            n_positions=n_positions,
-            seed=seed,
-            overwrite=overwrite,
-            on_progress=report,
-        )
 
 
 def _of_position(

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text
-from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
 from conceptlrp.statistics.intervals import between
 
@@ -45,26 +44,21 @@ def interchange(
 ) -> None:
     """Say which labels channels carry into the output, by giving them other maps."""
     from conceptlrp.labelling import Interchange, interchange as interchange_channels
-    from conceptlrp.store import open_store
 
-    opened = open_store(store)
-    for name in layer or ():
-        opened.channels(name)
-    net = store_network(opened, network, weights)
-    opened.results.check_free(Interchange, target=target or 0, overwrite=overwrite)
-    with progress_bars() as report:
-        found = interchange_channels(
-            opened,
-            net,
-            layers=layer,
-            target=target or 0,
-            n_positions=positions,
-            n_donors=donors,
-            n_random=random_networks,
-            seed=seed,
-            overwrite=overwrite,
-            on_progress=report,
-        )
+    found = store_result(
+        Interchange,
+        interchange_channels,
+        store,
+        network,
+        weights,
+        layers=layer,
+        target=target or 0,
+        n_positions=positions,
+        n_donors=donors,
+        n_random=random_networks,
+        seed=seed,
+        overwrite=overwrite,
+    )
     if as_json:
         print_json(found.to_dict())
     else:

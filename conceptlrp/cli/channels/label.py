@@ -8,11 +8,10 @@ import typer
 
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.channels.interchange import verdict_word
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.late import pd
-from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
 from conceptlrp.statistics.intervals import fixed, signed
 
@@ -91,22 +90,21 @@ def label(
         else:
             typer.echo(f"{store}: {len(names)} labels of {len(opened)} positions")
         return
-    net = store_network(opened, network, weights)
-    opened.results.check_free(ScoredLabels, target=target or 0, overwrite=overwrite)
-    with progress_bars() as report:
-        found = label_channels(
-            opened,
-            net,
-            layers=layer,
-            target=target or 0,
-            n_positions=positions,
-            options=LabelOptions(
-                n_maps=maps, n_random=random_networks, columns=tuple(column or ())
-            ),
-            seed=seed,
-            overwrite=overwrite,
-            on_progress=report,
-        )
+    found = store_result(
+        ScoredLabels,
+        label_channels,
+        opened,
+        network,
+        weights,
+        layers=layer,
+        target=target or 0,
+        n_positions=positions,
+        options=LabelOptions(
+            n_maps=maps, n_random=random_networks, columns=tuple(column or ())
+        ),
+        seed=seed,
+        overwrite=overwrite,
+    )
     if as_json:
         print_json(found.to_dict())
     else:

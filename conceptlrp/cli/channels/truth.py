@@ -1,13 +1,13 @@
 """The verb that holds features of a network against the rules of Othello."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.inputs import store_network
+from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text
-from conceptlrp.progress import progress_bars
 from conceptlrp.report.words.numbers import plural
 
 
@@ -26,21 +26,18 @@ def truth(
     """Say how well channels tell what the rules say: legal moves, stable discs ..."""
     from conceptlrp.evaluation import RulesTruth, rules_truth
     from conceptlrp.evaluation.truth_result import MEANING, NUMBERS, PUBLISHED
-    from conceptlrp.store import open_store
 
-    opened = open_store(store)
-    net = store_network(opened, network, weights)
-    opened.results.check_free(RulesTruth, overwrite=overwrite)
-    with progress_bars() as report:
-        found = rules_truth(
-            opened,
-            net,
-            layers=layer,
-            n_positions=positions,
-            seed=seed,
-            overwrite=overwrite,
-            on_progress=report,
-        )
+    # Layers between those of the store can be scored too.
+    found = store_result(
+        RulesTruth,
+        partial(rules_truth, layers=layer),
+        store,
+        network,
+        weights,
+        n_positions=positions,
+        seed=seed,
+        overwrite=overwrite,
+    )
     if as_json:
         print_json(found.to_dict())
         return

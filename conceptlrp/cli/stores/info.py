@@ -91,6 +91,7 @@ def _facts(found: "StoreInfo") -> dict[str, object]:
         "network": f"{network.get('name')} ({network.get('architecture')}, "
         f"{str(network.get('digest'))[:12]})",
         "read from": network.get("reference"),
+        **({"checksum": network["checksum"]} if "checksum" in network else {}),
         "planes": network.get("planes"),
         **({"notes": "; ".join(network["notes"])} if "notes" in network else {}),
         "composite": plan.composite.get("name"),

@@ -6,18 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.conditions import (
-    Label,
-    Move,
-    Mover,
-    Outcome,
-    Phase,
-    Player,
-    Ply,
-    Tournament,
-    Year,
-    conditions,
-)
+from conceptlrp.cli.conditions import with_conditions
 from conceptlrp.cli.inputs import check_row
 from conceptlrp.cli.stores.top import AllGames, Lowest
 from conceptlrp.cli.tables import print_json, print_table
@@ -30,6 +19,7 @@ _OUTCOMES = {1.0: "win", 0.0: "draw", -1.0: "loss"}
 _HEADS = {"played": "move", "peak_square": "peak at"}
 
 
+@with_conditions
 def query(
     store: opt.StorePath,
     layer: Annotated[
@@ -59,15 +49,7 @@ def query(
     target: opt.Target = None,
     lowest: Lowest = False,
     all_games: AllGames = False,
-    ply: Ply = None,
-    phase: Phase = None,
-    mover: Mover = None,
-    player: Player = None,
-    year: Year = None,
-    tournament: Tournament = None,
-    move: Move = None,
-    outcome: Outcome = None,
-    label: Label = None,
+    where: "Where | None" = None,
     as_json: opt.Json = False,
 ) -> None:
     """List positions of a channel, channels of a position, or its like."""
@@ -77,17 +59,6 @@ def query(
     known = CHANNEL_SCORES if near is None else ("share", "relevance")
     opt.check_choice("--by", by, known)
     opt.check_choice("--metric", metric, METRICS)
-    where = conditions(
-        ply=ply,
-        phase=phase,
-        mover=mover,
-        player=player,
-        year=year,
-        tournament=tournament,
-        played=move,
-        outcome=outcome,
-        label=label,
-    )
     asked = opt.check_exclusive(channel=channel, position=position, near=near)
     _check_question(asked, layer, where, columns)
     opened = open_store(store)

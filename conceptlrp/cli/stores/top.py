@@ -5,23 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from conceptlrp.cli.conditions import (
-    Label,
-    Move,
-    Mover,
-    Outcome,
-    Phase,
-    Player,
-    Ply,
-    Tournament,
-    Year,
-    conditions,
-)
+from conceptlrp.cli.conditions import with_conditions
 from conceptlrp.cli.options import Json, StorePath, Target, check_choice, how_many
 from conceptlrp.cli.tables import print_json
 
 if TYPE_CHECKING:
     from conceptlrp.report.stored_layer import StoredResults
+    from conceptlrp.store import Where
 
 Lowest = Annotated[bool, typer.Option("--lowest", help="Lowest first.")]
 AllGames = Annotated[
@@ -29,6 +19,7 @@ AllGames = Annotated[
 ]
 
 
+@with_conditions
 def top(
     store: StorePath,
     layer: Annotated[str, typer.Option(help="Layer of the channel.")],
@@ -47,15 +38,7 @@ def top(
             min=0, help="Squares on which any two boards differ, however turned."
         ),
     ] = 0,
-    ply: Ply = None,
-    phase: Phase = None,
-    mover: Mover = None,
-    player: Player = None,
-    year: Year = None,
-    tournament: Tournament = None,
-    move: Move = None,
-    outcome: Outcome = None,
-    label: Label = None,
+    where: "Where | None" = None,
     as_json: Json = False,
 ) -> None:
     """Show the reference boards of a channel."""
@@ -65,17 +48,6 @@ def top(
     from conceptlrp.store import open_store
 
     check_choice("--by", by, REFERENCE_SCORES)
-    where = conditions(
-        ply=ply,
-        phase=phase,
-        mover=mover,
-        player=player,
-        year=year,
-        tournament=tournament,
-        played=move,
-        outcome=outcome,
-        label=label,
-    )
     opened = open_store(store)
     boards = reference_boards(
         opened,

@@ -1,25 +1,28 @@
 """Corpora on disk, as HDF5: ``positions/`` and ``games/``, one dataset a column.
 
 Every dataset has one dimension but ``games/moves``, which is (G, M). Text is UTF-8
-of fixed length. Only filters that come with HDF5 are used. The root attributes
+of fixed length. Only filters that come with HDF5 are used, and none at all in a store,
+whose processes map the columns instead of reading them. The root attributes
 ``encoding-type``, ``encoding-version``, ``board-size`` and ``digest`` tell what
 the file is; a file that does not agree with its digest is damaged. Version 1 had
 neither ``notes`` nor the starts of games, all of which began from the usual one.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.errors import CorpusFileError
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
     dataset,
+    mapped,
     member,
     opened,
     set_text_attributes,
@@ -45,14 +48,49 @@ COLUMNS: Final = {
     for place, kinds in (("positions", POSITION_COLUMNS), ("games", GAME_COLUMNS))
 }
 _CHUNK_BYTES: Final = 1 << 19
+# Numbers are read several times as quickly where they begin at multiples of their size.
+_ALIGNED: Final = {"alignment_threshold": 1 << 12, "alignment_interval": 64}
+# Entries that are looked at together.
+_AT_ONCE: Final = 1 << 18
 
 
-def corpus_bytes(corpus: Mapping[str, Any], digest: str) -> memoryview:
+class StoredGames(Games):
+    """Games of a file, whose names are decoded when they are first asked for."""
+
+    def __init__(self, columns: Columns, size: int) -> None:
+        text = {n: c for n, c in columns.items() if c.dtype.kind == "S"}
+        plain = {n: c for n, c in columns.items() if n not in text}
+        vars(self).update(plain, size=size, _text=text)
+        self.__post_init__()
+
+    def __getattr__(self, name: str) -> NDArray[np.str_]:
+        text = vars(self).get("_text", {})
+        if name not in text:
+            raise AttributeError(name)
+        vars(self)[name] = found = _text(text[name])
+        return found
+
+    def raw_columns(self) -> Columns:
+        """Return the columns by name, text as it is in the file."""
+        known = {**vars(self), **vars(self)["_text"]}
+        return {f.name: known[f.name] for f in fields(self) if f.name != "size"}
+
+    def take(self, indices: ArrayLike) -> Games:
+        """Choose games by rows or by a mask of shape (G,), with all columns."""
+        chosen = np.asarray(indices)
+        taken = {name: c[chosen] for name, c in self.raw_columns().items()}
+        text = {n: _text(c) for n, c in taken.items() if c.dtype.kind == "S"}
+        return Games(**{**taken, **text}, size=self.size)
+
+
+def corpus_bytes(
+    corpus: Mapping[str, Any], digest: str, *, packed: bool = True
+) -> memoryview:
     """Return the bytes of the file of a corpus, given its fields by name."""
     # HDF5 crashes when the disk is full, so it only ever writes to memory.
-    content = BytesIO()
-    with h5py.File(content, "w", libver=HDF5_FORMAT) as file:
-        _write(file, corpus, digest)
+    content, how = BytesIO(), {} if packed else _ALIGNED
+    with h5py.File(content, "w", libver=HDF5_FORMAT, **how) as file:
+        _write(file, corpus, digest, packed=packed)
     return content.getbuffer()
 
 
@@ -89,7 +127,9 @@ def _named_column(file: h5py.File, name: str) -> NDArray[Any]:
     return _text(column) if kind == _TEXT else column
 
 
-def _write(file: h5py.File, corpus: Mapping[str, Any], digest: str) -> None:
+def _write(
+    file: h5py.File, corpus: Mapping[str, Any], digest: str, *, packed: bool
+) -> None:
     header = {
         "encoding-type": _TYPE,
         "encoding-version": str(_VERSION),
@@ -98,21 +138,26 @@ def _write(file: h5py.File, corpus: Mapping[str, Any], digest: str) -> None:
     }
     set_text_attributes(file, header)
     for name in POSITION_COLUMNS:
-        _write_column(file, f"positions/{name}", corpus[name])
-    for name, column in corpus["games"].columns().items():
-        _write_column(file, f"games/{name}", column)
+        _write_column(file, f"positions/{name}", corpus[name], packed=packed)
+    for name, column in corpus["games"].raw_columns().items():
+        _write_column(file, f"games/{name}", column, packed=packed)
     for name in ("problems", "notes"):
-        _write_column(file, name, np.array(corpus[name], np.str_))
+        _write_column(file, name, np.array(corpus[name], np.str_), packed=packed)
 
 
-def _write_column(file: h5py.File, name: str, column: NDArray[Any]) -> None:
+def _write_column(
+    file: h5py.File, name: str, column: NDArray[Any], *, packed: bool
+) -> None:
     dtype: Any = column.dtype
-    if column.dtype.kind == "U":
-        encoded = np.char.encode(column, "utf-8")
+    if column.dtype.kind in "US":
+        encoded = np.char.encode(column, "utf-8") if dtype.kind == "U" else column
         dtype = h5py.string_dtype("utf-8", max(encoded.itemsize, 1))
         column = encoded.astype(dtype)
     if not column.size:
         file.create_dataset(name, shape=column.shape, dtype=dtype)
+        return
+    if not packed:
+        file.create_dataset(name, data=column, dtype=dtype)
         return
     rows = max(1, _CHUNK_BYTES * len(column) // max(column.nbytes, 1))
     file.create_dataset(
@@ -160,14 +205,15 @@ def _read_games(file: h5py.File, size: int, version: int) -> Games:
     moves = _column(member(file, "games", h5py.Group), "moves", "int8", ndim=2)
     if version == 1:
         columns |= zip(STARTS, usual_starts(len(moves), size), strict=True)
-    return Games(moves=moves, **columns, size=size)
+    return StoredGames({**columns, "moves": moves}, size)
 
 
 def _read_columns(file: h5py.File, kinds: dict[str, str], place: str) -> Columns:
     group, columns = member(file, place, h5py.Group), {}
     for name, kind in kinds.items():
-        column = _column(group, name, kind)
-        columns[name] = _text(column) if kind == _TEXT else column
+        columns[name] = _column(group, name, kind)
+        for first in range(0, len(columns[name]) * (kind == _TEXT), _AT_ONCE):
+            b"\0".join(columns[name][first : first + _AT_ONCE].tolist()).decode()
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         msg = f"is damaged: columns of {group.name} have lengths {lengths}"
@@ -185,8 +231,7 @@ def _column(group: h5py.Group, name: str, kind: str, *, ndim: int = 1) -> NDArra
             f"expected {kind} of {ndim} dimension{'s' * (ndim > 1)}"
         )
         raise CorpusFileError(msg)
-    column: NDArray[Any] = found[()]
-    return column
+    return mapped(found)
 
 
 def _check_values(positions: Columns, games: Games) -> None:
@@ -214,8 +259,12 @@ def _check_values(positions: Columns, games: Games) -> None:
 
 
 def _are_boards(one: NDArray[np.uint64], other: NDArray[np.uint64], size: int) -> bool:
-    outside = (one | other) & ~np.uint64(REGION[size])
-    return not (one & other | outside).any()
+    for first in range(0, len(one), _AT_ONCE):
+        mine, theirs = (side[first : first + _AT_ONCE] for side in (one, other))
+        outside = (mine | theirs) & ~np.uint64(REGION[size])
+        if (mine & theirs | outside).any():
+            return False
+    return True
 
 
 def _between(column: NDArray[Any], low: int, high: int) -> bool:

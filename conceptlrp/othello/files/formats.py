@@ -29,11 +29,7 @@ from conceptlrp.othello.games import GameFile, Games, read_bytes
 
 
 class Format(NamedTuple):
-    """A format: what it is called, how its files end, and its two functions.
-
-    ``looks_like(data)`` tells whether a file may be one, ``read(path, data, size=)``
-    reads it.
-    """
+    """A format: its name, endings, and what tells and reads its files."""
 
     name: str
     suffixes: tuple[str, ...]

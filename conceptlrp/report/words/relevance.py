@@ -26,11 +26,7 @@ def relevance_words(composite: str, above: str = "zero") -> str:
 
 
 def board_words(plan: Plan) -> str:
-    """Say how numbers of channels and of the board belong together, "" if they add up.
-
-    Neither the baseline of layers nor their composite has a part in the heatmap of an
-    output.
-    """
+    """Say how numbers of channels and board belong together, "" if they add up."""
     rules, _, heatmaps = str(plan.composite.get("name", "")).partition("+")
     found = gradient_words(plan.gradients)
     if not (plan.baseline or heatmaps):

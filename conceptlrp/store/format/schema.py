@@ -60,7 +60,8 @@ manifest and receipts end in a digest of themselves.
 
 **Chunks** are the unit of reading and unpacking. Sums are cut into 2048 rows of 4
 channels, squares into 2048 rows of 16, maps into 16 rows of 16 channels, which makes
-16 to 64 KiB each.
+16 to 64 KiB each. The columns of the corpus are in one piece and not packed: processes
+map them and share the memory.
 
 `statistics.h5` holds, added up over the positions of each of P phases of the game
 (thirds of the discs that can be added: opening, midgame, endgame),
