@@ -69,7 +69,7 @@ def write_whole(
     where a format has no place for one. Without it the file is of a folder that others
     look after.
     """
-    path = Path(path)
+    path = checked_path(path)
     if path.exists() and not overwrite:
         msg = f"{path}: exists already; pass overwrite=True to replace it"
         raise OutputExistsError(msg)
