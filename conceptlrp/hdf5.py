@@ -8,6 +8,7 @@ before the declared sizes agree with what is stored, and nothing follows a link.
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import RawIOBase
 from math import ceil, prod
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +38,7 @@ _FILTERS: Final = {
     32015: "zstd",
 }
 _KINDS: Final = frozenset("biufS")
+_IDS: Final = {h5py.Group: h5py.h5g.GroupID, h5py.Dataset: h5py.h5d.DatasetID}
 
 
 @contextmanager
@@ -46,7 +48,7 @@ def opened(path: Path, error: type[FileFormatError]) -> Iterator[h5py.File]:
         yield file
 
 
-def open_file(path: Path) -> h5py.File:
+def open_file(path: Path | RawIOBase) -> h5py.File:
     """Open a file for reading, without a cache of chunks.
 
     Files are complete when they appear, so a lock protects nothing and may fail, as
@@ -86,10 +88,8 @@ def dataset(
 
     It is stored in this very file, in chunks of moderate size that are all there.
     """
-    *groups, last = name.split("/")
-    for group in groups:
-        file = member(file, group, h5py.Group)
-    found: h5py.Dataset = member(file, last, h5py.Dataset)
+    place, _, last = name.rpartition("/")
+    found: h5py.Dataset = member(inner_group(file, place), last, h5py.Dataset)
     if problem := _problem(found, best_ratio):
         msg = f"is refused: {found.name} {problem}"
         raise FileFormatError(msg)
@@ -97,6 +97,13 @@ def dataset(
         msg = f"is damaged: {found.name} lacks some of its data"
         raise FileFormatError(msg)
     return found
+
+
+def inner_group(file: h5py.Group, place: str) -> h5py.Group:
+    """Return a group that lies in this very file, such as "layers/conv1"."""
+    for name in filter(None, place.split("/")):
+        file = member(file, name, h5py.Group)
+    return file
 
 
 def mapped(found: h5py.Dataset) -> NDArray[Any]:
@@ -139,14 +146,14 @@ def dataset_names(file: h5py.Group) -> list[str]:
 
 def member(group: h5py.Group, name: str, kind: type) -> Any:
     """Return what lies in a group itself, not behind a link."""
-    found, word = None, name.encode()
-    links = group.id.links
+    # The classes above these look everything up several times.
+    links, word = group.id.links, name.encode()
     if links.exists(word) and links.get_info(word).type == h5py.h5l.TYPE_HARD:
-        found = group[name]
-    if not isinstance(found, kind):
-        msg = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
-        raise FileFormatError(msg)
-    return found
+        found = h5py.h5o.open(group.id, word)
+        if isinstance(found, _IDS[kind]):
+            return kind(found)
+    msg = f"is damaged: {group.name.rstrip('/')}/{name} is missing"
+    raise FileFormatError(msg)
 
 
 def text_attribute(file: h5py.Group, name: str) -> str:

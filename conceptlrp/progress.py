@@ -72,16 +72,36 @@ def progress_bars(*, per_minute: bool = False) -> Iterator[OnProgress]:
 
 
 def _lines() -> OnProgress:
-    """Make what writes a line on stderr from time to time."""
-    started = time.monotonic()
+    """Make what writes a line on stderr from time to time, with the time left."""
+    begun = time.monotonic()
+    first: dict[str, tuple[float, int]] = {}
     said: dict[str, float] = {}
 
     def report(stage: str, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - said.get(stage, started) < _PAUSE:
+        # What a resumed run finds done says nothing of how fast it is.
+        since, before = first.setdefault(stage, (now, done))
+        if now - said.get(stage, begun) < _PAUSE:
             return
         said[stage] = now
-        sys.stderr.write(f"{stage}: {done:,} of {total:,} in {now - started:,.0f} s\n")
+        line = f"{stage}: {done:,} of {total:,} in {duration(now - begun)}"
+        if done > before:
+            left = (total - done) * (now - since) / (done - before)
+            line += f", {duration(left)} left"
+        sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
     return report
+
+
+def duration(seconds: float) -> str:
+    """Say how long something takes.
+
+    >>> duration(59), duration(150), duration(7300)
+    ('59 s', '2 min 30 s', '2 h 2 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

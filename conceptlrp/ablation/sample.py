@@ -116,6 +116,16 @@ def spread_rows(games: ArrayLike, n: int, *, seed: int = 0) -> NDArray[np.int64]
     """
     game = np.asarray(games)
     lots = np.random.default_rng(seed).permutation(len(game))
+    low, high = int(game.min(initial=0)), int(game.max(initial=0))
+    if high - low <= 2 * len(game):
+        # The lowest lot of each game, where these suffice: nothing is sorted then.
+        first = np.full(high - low + 1, len(game))
+        np.minimum.at(first, game - low, lots)
+        first = first[first < len(game)]
+        if 0 < n <= len(first):
+            is_drawn = np.zeros(len(game), np.bool_)
+            is_drawn[np.partition(first, n - 1)[:n]] = True
+            return np.flatnonzero(is_drawn[lots])
     order = np.lexsort((lots, game))
     first = np.flatnonzero(np.diff(game[order], prepend=game.min(initial=0) - 1))
     turn = np.empty(len(game), np.int64)

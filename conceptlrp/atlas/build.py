@@ -110,7 +110,8 @@ def build_atlas(
         Bring an atlas at `path` up to date, which otherwise raises `OutputExistsError`:
         files that stay the same are not touched, only those it has no more are removed.
     on_progress : callable, optional
-        Called with "pages", the channels done and their total after each layer.
+        Called with "pages", the channels done and their total after each layer, then
+        with "positions" in full.
 
     Returns
     -------
@@ -175,7 +176,7 @@ def _write_pages(
         site.digests.update(part.digests)
         if on_progress is not None:
             on_progress("pages", sum(len(each.facts) for each in parts), total)
-    write_home_page(site, parts, explainer, others)
+    write_home_page(site, parts, explainer, others, on_progress)
     site.write_marker()
 
 

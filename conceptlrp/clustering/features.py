@@ -23,7 +23,7 @@ FEATURES = ("share", "raw", "l2", "absolute-share", "absolute-raw", "absolute-l2
 BLOCK = 8192
 
 # Tables up to this size are held; larger ones are read again by every pass.
-_HELD_BYTES = 1 << 28
+_HELD_BYTES = 1 << 30
 _TINY = 1e-10
 
 
@@ -130,7 +130,7 @@ def feature_blocks(
 
 
 def held_in_memory(features: FeatureTable) -> FeatureTable:
-    """Read a table into an array if that takes at most 256 MiB."""
+    """Read a table into an array if that takes at most 1 GiB."""
     if isinstance(features, np.ndarray) or 4 * np.prod(features.shape) > _HELD_BYTES:
         return features
     held = np.empty(features.shape, dtype=np.float32)

@@ -214,7 +214,9 @@ def cluster(
     kind = chosen.embedding
     layout = plane_embedding(features, kind=kind, seed=seed) if kind else None
     told(2, steps)
-    measured, games = None, position_keys(store.positions[table.rows]).astype(np.int32)
+    all_rows = len(table.rows) == len(store)
+    corpus = store.positions if all_rows else store.positions[table.rows]
+    measured, games = None, position_keys(corpus).astype(np.int32)
     if stability:
         measured = cluster_stability(
             model, features, games, labels=labels, repeats=chosen.repeats, seed=seed

@@ -32,9 +32,7 @@ from conceptlrp.drawing.notebook import html_table
 from conceptlrp.late import pd
 from conceptlrp.statistics.estimates import (
     Estimate,
-    bootstrap_means,
-    known_interval,
-    ratio,
+    ratio_intervals,
 )
 from conceptlrp.statistics.intervals import FEW_GAMES
 from conceptlrp.store.results.codec import Shape
@@ -77,7 +75,7 @@ class KeptCurve:
 
 
 def trace_curve(
-    runner: KeptUnits, units: Units, ranks: Tensor, sizes: NDArray[np.int64], seed: int
+    runner: KeptUnits, units: Units, ranks: Tensor, sizes: NDArray[np.int64]
 ) -> KeptCurve:
     """Keep, and then ablate, the first units of a ranking (M, U) in K sizes."""
     alone = np.stack([runner.outputs(units, ranks < int(n)) for n in sizes], 1)
@@ -89,7 +87,7 @@ def trace_curve(
         "distance": np.abs(full - alone),
         "lost": signs * (full - without),
     }
-    return _estimated(found, np.abs(runner.gap), sizes / len(units), runner, seed)
+    return _estimated(found, np.abs(runner.gap), sizes / len(units), runner)
 
 
 def _estimated(
@@ -97,32 +95,20 @@ def _estimated(
     gap: NDArray[np.float64],
     parts: NDArray[np.float64],
     runner: KeptUnits,
-    seed: int,
 ) -> KeptCurve:
-    n_sizes, games = len(parts), runner.sample.games
-    columns = np.concatenate([*found.values(), gap[:, None]], axis=1)
-    drawn, number = bootstrap_means(columns, games, seed=seed), len(np.unique(games))
-    # The mean goes first, then the draws: all are ratios of sums.
-    drawn = np.concatenate([columns.mean(axis=0, keepdims=True), drawn])
-    shares = ratio(drawn[:, :-1], drawn[:, -1:])
+    games = runner.sample.games
+    number = len(np.unique(games))
     numbers: dict[str, NDArray[np.float64]] = {}
     areas: dict[str, Estimate] = {}
-    for place, name in enumerate(found):
-        own = shares[:, place * n_sizes : (place + 1) * n_sizes]
-        lower, upper = known_interval(_ends(own[1:]), 1, number)
-        numbers |= {name: own[0], f"{name}_low": lower, f"{name}_high": upper}
-        area = np.asarray(np.trapezoid(own, parts, axis=1))
-        ends = known_interval(_ends(area[1:]), 1, number)
-        mean, low, high = map(float, (area[0], *ends))
+    for name, columns in found.items():
+        area = np.trapezoid(columns, parts, axis=1)
+        # The area is a part of the gap as those under it are.
+        ends = ratio_intervals(np.column_stack([columns, area]), gap, games)
+        own = (each[:-1] for each in ends)
+        numbers |= dict(zip((name, f"{name}_low", f"{name}_high"), own, strict=True))
+        mean, low, high = (float(each[-1]) for each in ends)
         areas[name] = Estimate(mean, low, high, len(gap), number)
     return KeptCurve(**numbers, cpr=areas["kept"], cmd=areas["distance"])
-
-
-def _ends(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = drawn[np.isfinite(drawn.reshape(len(drawn), -1)).all(axis=1)]
-    if not len(known):
-        return np.full((2, *drawn.shape[1:]), np.nan)
-    return np.asarray(np.percentile(known, (2.5, 97.5), axis=0))
 
 
 #: The ranking that the circuit is the beginning of; the others are compared with it.

@@ -218,7 +218,7 @@ def circuit(
     Returns
     -------
     Circuit
-        With 95 % intervals, from 1,000 bootstrap draws of games; nan of fewer than ten.
+        With 95 % intervals, over games; nan of fewer than ten.
         With pruning it takes about 100 passes down and 400 forwards: 0.1 s a position
         on the network that ships and one core. A network that only zennit's hooks can
         explain raises `NetworkError`, as another than the store's does.
@@ -328,7 +328,7 @@ def find_circuit(
     for ranking, order in ranked.items():
         among = channels if ranking == CHANNELS else units
         same = np.round(sizes / len(units) * len(among)).astype(np.int64)
-        curves[ranking] = trace_curve(runner, among, order, same, seed)
+        curves[ranking] = trace_curve(runner, among, order, same)
         report("compare", len(curves), len(ranked))
     kept = ranks < size
     return Circuit(

@@ -339,6 +339,8 @@ MATCHING: Final = {"zero": "zero", "mean": "mean", "resample": "donor"}
 AGAINST: Final = {"mean": ("zero", "mean"), "resample": ("zero", "mean", "donor")}
 _BATCH: Final = 64
 _REPLICATES: Final = 200
+# A rank correlation counts as no nearer to 1 than this.
+_NEAREST: Final = 1 - 1e-6
 
 
 def ablation_effects(
@@ -403,14 +405,22 @@ def agreement(score: Array, effect: Array, *, signed: bool) -> Array:
 def overall_agreement(
     score: Array, effect: Array, games: ArrayLike, *, signed: bool
 ) -> Estimate:
-    """Correlate mean scores and effects (N, C) by rank; games draw both together."""
+    """Correlate mean scores and effects (N, C) by rank; games draw both together.
+
+    The interval is Student's of Fisher's z of draws, less their bias: they are noisier.
+    """
+    from scipy.special import stdtrit  # type: ignore[import-untyped]
+
     pair = np.stack([score, effect], axis=1)
     pair = pair if signed else np.abs(pair)
     mean = rank_correlation(*known_mean(pair)[:, None])[0]
     drawn = bootstrap_means(pair, games, replicates=_REPLICATES)
     drawn = rank_correlation(*drawn.swapaxes(0, 1))
-    known = drawn[np.isfinite(drawn)]
-    ends = np.percentile(known, (2.5, 97.5)) if len(known) else (np.nan, np.nan)
-    number = len(np.unique(games))
+    z, drawn = (np.arctanh(np.clip(r, -_NEAREST, _NEAREST)) for r in (mean, drawn))
+    known, number = drawn[np.isfinite(drawn)], len(np.unique(games))
+    ends = np.full(2, np.nan)
+    if len(known) > 1:
+        reach = stdtrit(max(number - 1, 1), 0.975) * known.std(ddof=1)
+        ends = np.tanh(2 * z - known.mean() + np.array([-reach, reach]))
     low, high = known_interval(ends, 1, number)
     return Estimate(float(mean), float(low), float(high), len(score), number)

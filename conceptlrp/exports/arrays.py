@@ -136,7 +136,7 @@ def _write(archive: ZipFile, chosen: Extract, array: _Array) -> str:
     }
     with archive.open(_member(f"{array.name}.npy"), "w", force_zip64=True) as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for block in chosen.blocks():
+        for block in chosen.blocks(array.name):
             file.write(np.ascontiguousarray(array.read(block)).data)
     return f"{array.name}, {first.dtype} {shape}: {array.about}"
 

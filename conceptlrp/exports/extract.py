@@ -26,6 +26,7 @@ from conceptlrp.errors import (
     check_least,
     check_names,
 )
+from conceptlrp.progress import OnProgress
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.relevance import relevance_of
 from conceptlrp.runs.job import package_versions
@@ -56,12 +57,15 @@ class Selection:
         Names of layers, all by default, and the explained output.
     n_positions, seed : int, int
         Draw so many positions at random; all by default.
+    on_progress : callable, optional
+        Called with what is written, the positions done and in all.
     """
 
     layers: Sequence[str] | None = None
     target: int | str = 0
     n_positions: int | None = None
     seed: int = 0
+    on_progress: OnProgress | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Extract:
     layers: tuple[str, ...]
     target: str
     rows: NDArray[np.int64]
+    on_progress: OnProgress | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,10 +86,13 @@ class Extract:
         """What was derived from the store for the output, as reports read it."""
         return StoredResults(self.store, self.target)
 
-    def blocks(self, size: int = BLOCK) -> Iterator[slice]:
+    def blocks(self, written: str = "positions", size: int = BLOCK) -> Iterator[slice]:
         """Cut the positions into blocks, the last one with what is left."""
         for start in range(0, len(self), size):
-            yield slice(start, min(start + size, len(self)))
+            block = slice(start, min(start + size, len(self)))
+            yield block
+            if self.on_progress is not None:
+                self.on_progress(f"export {written}", block.stop, len(self))
 
     def read(self, quantity: str, layer: str, block: slice) -> NDArray[np.float32]:
         """Read one of `QUANTITIES` of a block, of shape (positions, C)."""
@@ -154,7 +162,7 @@ def extract(store: AnyStore, chosen: Selection | None = None) -> Extract:
         rows = np.sort(random.choice(rows, count, replace=False))
     named = store.targets[store.target_index(chosen.target)]
     ordered = tuple(layer for layer in store.layers if layer in asked)
-    return Extract(store, ordered, named, rows)
+    return Extract(store, ordered, named, rows, chosen.on_progress)
 
 
 def check_quantities(quantities: str | Sequence[str]) -> list[str]:

@@ -155,7 +155,7 @@ def _tables(
     """Name each table and give the blocks that it consists of."""
     yield "positions", (found.frame(b).reset_index() for b in found.blocks())
     if found.store.columns.label_names:
-        yield "labels", (found.labels(b).reset_index() for b in found.blocks())
+        yield "labels", (found.labels(b).reset_index() for b in found.blocks("labels"))
     if found.results.clusterings:
         yield "clusters", _clusters(found)
     yield "channels", _channels(found)
@@ -179,7 +179,7 @@ def _channels(found: Extract) -> Iterator["pd.DataFrame"]:
 
 def _wide(found: Extract, quantity: str, layer: str) -> Iterator["pd.DataFrame"]:
     names = [f"c{channel:04d}" for channel in range(found.store.channels(layer))]
-    for block in found.blocks():
+    for block in found.blocks(f"{quantity} of {layer}"):
         table = pd.DataFrame(found.read(quantity, layer, block), columns=names)
         table.insert(0, "row", found.rows[block])
         yield table
@@ -306,7 +306,7 @@ def _write_matrix(path: Path, chosen: Extract, layer: str, quantity: str) -> Non
         shape = (len(chosen), chosen.store.channels(layer))
         matrix = file.create_dataset("X", shape, np.float32)
         matrix.attrs.update(_DENSE)
-        for block in chosen.blocks():
+        for block in chosen.blocks(f"{quantity} of {layer}"):
             matrix[block] = chosen.read(quantity, layer, block)
 
 

@@ -179,7 +179,7 @@ def _write_pictures(
     packing = {"chunks": (1, *shape), "compression": "gzip", "compression_opts": 1}
     written = file.create_dataset(name, (len(chosen), *shape), dtype, **packing)
     place = Path(file.filename)
-    for block in chosen.blocks(_DRAWN):
+    for block in chosen.blocks("pictures", _DRAWN):
         pictures = draw(chosen.rows[block])
         check_room(place, pictures.nbytes)
         written[block] = pictures

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from conceptlrp.labelling.rule import Rule
 from conceptlrp.labels import LABELS, MOVE_LABELS
 
 #: The name of a channel that no label explains.
@@ -119,6 +120,28 @@ class ChannelName:
         """Whether these boards are those of the lowest score instead."""
         # A map that is low on some squares is high on others of the same board.
         return self.sign < 0 and self.measure in (RELEVANCE, ACTIVATION)
+
+
+@dataclass(frozen=True)
+class OwnLabel:
+    """What one measure of a channel follows best, be it enough for a name or not.
+
+    Attributes
+    ----------
+    channel, label, sign, measure : int, str, int, str
+        The channel, the label, 1 or -1, and what of the channel shows it.
+    strength : float
+        Size of the correlation of ranks.
+    rule : Rule or None
+        The rule, where the label is its sentence.
+    """
+
+    channel: int
+    label: str
+    sign: int
+    measure: str
+    strength: float
+    rule: Rule | None = None
 
 
 def described(label: str, sign: int, measure: str = ACTIVATION) -> str:

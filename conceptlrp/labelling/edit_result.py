@@ -19,10 +19,13 @@ from conceptlrp.labelling.channel_name import (
     FIRING_PLACE,
     INTERCHANGE,
     PLACE,
+    RELEVANCE,
     RULE,
+    STRONGEST,
     ChannelName,
 )
 from conceptlrp.labelling.result import Pairs, check_channel
+from conceptlrp.labels import MOVE_LABELS
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between
 from conceptlrp.statistics.ranks import Floats
@@ -32,7 +35,19 @@ from conceptlrp.store.results.codec import Shape
 LEAST_AUROC: Final = 0.9
 #: What the lower end of its interval must exceed.
 LEAST_LOW: Final = 0.8
+#: What part of random networks' channels may respond by labels of their own.
+OF_RANDOM: Final = 1 / 64
 _NAN: Final = float("nan")
+_SWITCH: Final = "edited boards that switch", "matched edits"
+_INSIDE: Final = "edits inside", "edits of the same kind outside, by the size of change"
+_TESTS: Final = {
+    PLACE: _INSIDE,
+    FIRING_PLACE: _INSIDE,
+    "moves": (
+        "the question for one move or another of a board, which switches",
+        "two moves that are alike in it",
+    ),
+}
 
 Numbers: TypeAlias = Annotated[Floats, Shape("K", np.float32)]
 
@@ -50,8 +65,9 @@ class Response(Plain):
         name than that of a matched edit, and its 95 % interval.
     natural : float
         The same with nearest neighbours of the corpus in place of edits.
-    random : float
-        The largest of a channel of networks with random weights.
+    random, random_own : float
+        The AUROC that 1 % of channels of networks with random weights exceed; and the
+        lower end that 1 of 64 exceeds with what it follows best itself.
     beyond : float
         Which part of the edited boards leaves what the network has seen.
     games : int
@@ -69,6 +85,7 @@ class Response(Plain):
     high: float = _NAN
     natural: float = _NAN
     random: float = _NAN
+    random_own: float = _NAN
     beyond: float = _NAN
     games: int = 0
     passed: bool | None = None
@@ -88,13 +105,17 @@ class LayerEdits:
     natural : dict of str to float array of shape (C, K)
         The same over pairs of neighbours in the corpus.
     random : dict of str to float array of shape (K,)
-        The largest AUROC, in either direction, of a channel of the random networks.
+        The AUROC, in either direction, that 1 % of channels of random networks exceed.
     beyond, usual_beyond : float array of shape (K,), float
         Which part of the boards that switch a label leaves what the network has seen,
         and of the boards that were edited.
-    responding, random_responding : float
-        Which part of the channels, and of those of random networks, responds to the
-        label that it follows best on the other half of the games.
+    random_own : dict of str to float
+        By kind of test, see `kind_of_test`: a lower end, so that 1 of 64 channels of
+        random networks has more, by any kind, with the label or rule that this very
+        channel follows best in the corpus; without kinds that none of them has.
+    random_responding : float
+        Which part of the channels of random networks responds to what it follows best,
+        judged as a name is, by the other random networks; nan where that is not known.
     change, matched : dict of str to float array of shape (C, K, E)
         By measure, what the edits and matched edits of the examples change, in the
         direction of the label.
@@ -107,7 +128,7 @@ class LayerEdits:
     random: Mapping[str, Numbers]
     beyond: Numbers
     usual_beyond: float
-    responding: float
+    random_own: Mapping[str, float]
     random_responding: float
     change: Mapping[str, Annotated[Floats, Shape("C K E", np.float32)]]
     matched: Mapping[str, Annotated[Floats, Shape("C K E", np.float32)]]
@@ -121,6 +142,9 @@ class EditedBoards(Plain):
     it and as few other labels as possible, and a matched one, of as many squares, of
     the same kind and in the same place, that does not. What stays: the number of discs,
     the four squares of the start, every disc next to others, and the explained move.
+    For a place, edits inside it are held against edits of the same kind outside, by the
+    size of the change. For a label of moves the board stays, and the question changes:
+    a move that has it less one that has not, against two moves that are alike in it.
 
     Attributes
     ----------
@@ -128,7 +152,7 @@ class EditedBoards(Plain):
         The explained output, of which relevance is.
     labels : tuple of str
         The K labels that were tried: those of the board, then rules, which are the
-        names of channels, by their sentences.
+        names of channels, by their sentences, places, and labels of moves.
     games, pairs : int array of shape (K,)
         Games with an edit, one each, and pairs of neighbours in the corpus.
     step : float array of shape (K,)
@@ -146,6 +170,9 @@ class EditedBoards(Plain):
     before, after, unswitched : uint64 array of shape (K, E, 2)
         Own and opponent's discs of some of the boards, drawn at random, and what they
         became by the switching and by the matched edit; 0 where there is none.
+    moves : int8 array of shape (K, E, 2)
+        For labels of moves, of which boards stay: a move that has it not, and one that
+        has it; -1 for others.
     random_networks, seed, size : int
         Networks with random weights that ran too, the seed, the side of the board.
     layers : dict of str to LayerEdits
@@ -168,6 +195,7 @@ class EditedBoards(Plain):
     before: Annotated[NDArray[np.uint64], Shape("K E 2")]
     after: Annotated[NDArray[np.uint64], Shape("K E 2")]
     unswitched: Annotated[NDArray[np.uint64], Shape("K E 2")]
+    moves: Annotated[NDArray[np.int8], Shape("K E 2")]
     random_networks: int
     seed: int
     size: int
@@ -179,8 +207,9 @@ class EditedBoards(Plain):
         """Say whether a channel answers to edits that switch its name's label.
 
         It does if the AUROC of the change of the name's quantity, in the direction of
-        the name, is 0.9 or more and more than any channel of networks with random
-        weights reaches, and its interval lies above 0.8.
+        the name, is 0.9 or more and more than 1 % of channels of networks with random
+        weights reach, and its interval lies above 0.8, and above what 1 of 64 of them
+        reaches with the label or rule that it follows best itself.
         """
         found = self._layer(layer, channel)
         why = self._untested(found, name)
@@ -197,7 +226,8 @@ class EditedBoards(Plain):
         if sign < 0:
             auroc, low, high, natural = 1 - auroc, 1 - high, 1 - low, 1 - natural
         random = float(found.random[measure][k])
-        passed = bool(responds(auroc, low, random))
+        own = found.random_own.get(kind_of_test(name.label, name.measure), _NAN)
+        passed = bool(responds(auroc, low, random)) and not low <= own
         response = Response(
             name.label,
             measure,
@@ -206,6 +236,7 @@ class EditedBoards(Plain):
             high,
             natural,
             random,
+            own,
             float(found.beyond[k]),
             int(self.games[k]),
             passed,
@@ -242,11 +273,11 @@ class EditedBoards(Plain):
         columns = {n: np.concatenate([part[n] for part in parts]) for n in parts[0]}
         return pd.DataFrame(columns)
 
-    def counts(self, layer: str) -> tuple[int, float, float]:
+    def counts(self, layer: str) -> tuple[int, float]:
         """Count channels that answer to any label.
 
-        Then which part answers on other games to the label that it follows best, and
-        which part of the channels of networks with random weights.
+        Then which part of the channels of networks with random weights responds to
+        what it follows best.
         """
         found = self.layers[layer]
         passed = [
@@ -255,7 +286,7 @@ class EditedBoards(Plain):
             for m, a in found.auroc.items()
         ]
         some = int(np.any(passed, axis=(0, 2)).sum())
-        return some, found.responding, found.random_responding
+        return some, found.random_responding
 
     def __repr__(self) -> str:
         layers = ", ".join(f"{n}: {self.counts(n)[0]}" for n in self.layers)
@@ -267,10 +298,10 @@ class EditedBoards(Plain):
     def _repr_html_(self) -> str:
         rows = []
         for layer, found in self.layers.items():
-            some, best, random = self.counts(layer)
+            some, random = self.counts(layer)
             channels = len(next(iter(found.auroc.values())))
-            rows.append((layer, channels, some, f"{best:.1%}", f"{random:.1%}"))
-        columns = ("layer", "channels", "respond", "on other games", "random networks")
+            rows.append((layer, channels, some, f"{random:.1%}"))
+        columns = ("layer", "channels", "respond", "random networks")
         title = f"Channels that respond to edited boards, for '{self.target}'"
         tried = int((self.games >= LEAST_GAMES).sum())
         note = f"{self.boards} boards, {tried} of {len(self.labels)} labels switched."
@@ -278,10 +309,8 @@ class EditedBoards(Plain):
 
     def _untested(self, found: LayerEdits, name: ChannelName) -> str:
         """Say why a name is not tested, "" if it is."""
-        if name.measure in (PLACE, FIRING_PLACE):
-            return "a place is the same on every board"
         if name.label not in self.labels:
-            return f"{name.label} is not of the board alone"
+            return f"no edit switches {name.label}"
         k = self.labels.index(name.label)
         if self.games[k] < LEAST_GAMES:
             return f"edits switch {name.label} in {FEW_GAMES}"
@@ -296,7 +325,7 @@ class EditedBoards(Plain):
             fired = found.auroc.get(FEATURE_MAP, np.zeros((0, len(self.labels))))
             known = np.isfinite(fired[:, self.labels.index(name.label)]).any()
             return FEATURE_MAP if known else ACTIVATION
-        return ACTIVATION if name.measure == INTERCHANGE else name.measure
+        return watched(name.label, name.measure)
 
     def _layer(self, layer: str, channel: int) -> LayerEdits:
         sizes = {
@@ -312,6 +341,18 @@ def responds(auroc: Any, low: Any, random: Any) -> Any:
     return (auroc >= LEAST_AUROC) & (auroc > random) & (low > LEAST_LOW)
 
 
+def watched(label: str, measure: str) -> str:
+    """Return what of a channel is watched for a name by a measure, but of rules."""
+    if measure == INTERCHANGE:
+        return RELEVANCE if label in MOVE_LABELS else ACTIVATION
+    return RELEVANCE if measure == STRONGEST else measure
+
+
+def kind_of_test(label: str, measure: str) -> str:
+    """Return which names are tested alike: "moves", or what is watched, or "rule"."""
+    return "moves" if label in MOVE_LABELS else watched(label, measure)
+
+
 def _sentence(found: Response, usual: float) -> str:
     """Write all that is known of a response in one sentence."""
     shown = between(found.low, found.high, games=found.games)
@@ -322,9 +363,14 @@ def _sentence(found: Response, usual: float) -> str:
         f"{usual:.0%} of natural boards do"
     )
     verb = "Responds" if found.passed else "Does not respond"
+    limits = f"random networks {found.random:.2f}"
+    if np.isfinite(found.random_own):
+        limits += f", with labels or rules of their own from {found.random_own:.2f}"
+    what, against = _TESTS.get(
+        "moves" if found.label in MOVE_LABELS else found.measure, _SWITCH
+    )
     return (
-        f"{verb} to edited boards that switch {found.label}: {found.measure}, AUROC "
-        f"{found.auroc:.2f} {shown} against matched edits ({found.games} games{natural}"
-        f"; random networks up to {found.random:.2f}"
-        f"{seen if np.isfinite(found.beyond) else ''})."
+        f"{verb} to {what} {found.label}: {found.measure}, AUROC "
+        f"{found.auroc:.2f} {shown} against {against} ({found.games} games{natural}"
+        f"; {limits}{seen if np.isfinite(found.beyond) else ''})."
     )

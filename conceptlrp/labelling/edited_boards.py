@@ -11,21 +11,40 @@
 Shapes use N positions, P pairs of edits, C channels of a layer, K labels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, spread_rows
-from conceptlrp.labelling.channel_name import ACTIVATION, MAP, RELEVANCE, RULE
+from conceptlrp.labelling.channel_name import (
+    ACTIVATION,
+    MAP,
+    RELEVANCE,
+    OwnLabel,
+)
 from conceptlrp.labelling.columns import Columns, position_columns
-from conceptlrp.labelling.edit_result import EditedBoards, LayerEdits, responds
+from conceptlrp.labelling.edit_result import (
+    EditedBoards,
+    LayerEdits,
+)
+from conceptlrp.labelling.edit_tables import (
+    EXAMPLES,
+    Known,
+    Run,
+    kept,
+    layer_tables,
+    own_responses,
+)
 from conceptlrp.labelling.edited_channels import (
-    Changes,
+    Pairs,
     aurocs,
+    choose_moves,
     edit_changes,
-    switched_squares,
+    edits_of_places,
+    move_changes,
 )
 from conceptlrp.labelling.edits import (
     Chosen,
@@ -33,24 +52,26 @@ from conceptlrp.labelling.edits import (
     Words,
     choose_edits,
     edits_of_rules,
+    joined,
     study_labels,
 )
 from conceptlrp.labelling.networks import Networks
 from conceptlrp.labelling.result import ScoredLabels
-from conceptlrp.labelling.rule import Rule
 from conceptlrp.labelling.scores import Comparison
+from conceptlrp.labels import MOVE_LABELS
+from conceptlrp.labels.geometry import places
+from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import as_array
 from conceptlrp.lrp.probing import VALUE
 from conceptlrp.networks.planes import squares_of_actions
+from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count, legal_moves
 from conceptlrp.progress import OnProgress
 from conceptlrp.statistics.ranks import Floats
 
 _TRIES: Final = 512
 _PAIRS: Final = 80
-_OF_RULE: Final = 48
 _NEIGHBOURS: Final = 200
-_EXAMPLES: Final = 3
 _RANDOM: Final = 3
 _USUAL: Final = 0.95
 _RIDGE: Final = 1e-3
@@ -74,31 +95,34 @@ def follow_edits(
     studied = study_labels(columns, seed=seed)
     rows, actions = _bases(sample, comparison, boards, seed), _actions(sample)
     words = np.stack([corpus.own, corpus.opponent], axis=1)
-    rules = _named_rules(scored)
-    names = (*studied.names, *rules)
-    chosen = _choose(words[rows], actions[rows, 0], studied, rules, size, seed)
-    explainers = networks.explainers[: 1 + _RANDOM]
-    runs: list[tuple[Changes, dict[str, Floats]]] = []
-    # Conditional maps cost most, so that they are of labels of such names alone.
-    weights = switched_squares(chosen, size)
-    mapped = np.isin(chosen.label, _mapped(scored, studied))
-    for number, explainer in enumerate(explainers, 1):
-        asked = actions[rows][chosen.base]
-        runs.append(edit_changes(explainer, chosen, asked, weights, mapped))
-        on_progress("edited boards", number, len(explainers))
+    asked, explainers = actions[rows], networks.explainers[: 1 + _RANDOM]
+    of_moves = None
+    # Where one move is explained at all boards, no label is of it.
+    if len(np.unique(actions[:, 0])) > 2:
+        of_moves = study_labels(columns, MOVE_LABELS, seed=seed, nested=False)
+    edits = _every_edit(corpus[rows], asked, studied, of_moves, scored, seed)
+    names, every = edits.names, joined([edits.boards, edits.moved])
+    shared, mapped = len(edits.boards.label), _mapped(scored, studied)
+    known = Known.of(every.label, names, places(size))
+    runs = []
+    for number, ruled in enumerate(_own_rules(scored, len(explainers))):
+        runs.append(_run(explainers[number], edits, asked, mapped, ruled))
+        on_progress("edited boards", number + 1, len(explainers))
     near = _neighbours(sample, comparison, columns, studied)
     nothing = np.zeros((0, 3), np.intp), np.zeros(0, np.int8), np.zeros(0)
-    near += [nothing] * len(rules)
-    known = [np.flatnonzero(chosen.label == k) for k in range(len(names))]
+    near += [nothing] * (len(names) - len(near))
+    marked = np.full((shared, 2), NO_MOVE), edits.moves[:, [1, 0]]
 
     def layer_edits(layer: str) -> LayerEdits:
         stored = _stored(networks, layer)
         seen = _Seen(stored[ACTIVATION], sample, ~comparison.held_out)
-        beyond = seen.beyond(runs[0][1][layer], chosen.after)
+        beyond = np.full(len(every.label), np.nan)
+        beyond[:shared] = seen.beyond(runs[0].edited[layer], every.after[:shared])
+        of_own = [] if scored is None else scored.random_own.get(layer, ())
         return LayerEdits(
-            **_tables([run[0][layer] for run in runs], known, rows[chosen.base]),
+            **layer_tables(layer, runs, known, of_own),
             natural=_natural(stored, near),
-            beyond=kept([_mean(beyond[r]) for r in known]),
+            beyond=kept([_mean(beyond[r]) for r in known.rows]),
             usual_beyond=_mean(seen.beyond(stored[ACTIVATION][rows], words[rows])),
         )
 
@@ -106,10 +130,10 @@ def follow_edits(
     return EditedBoards(
         target=networks.target_name,
         labels=names,
-        step=kept([*studied.step, *np.ones(len(rules))]),
-        **_of_labels(chosen, known, near),
-        boards=len(np.unique(chosen.base)),
-        edited=2 * len(chosen.label),
+        step=kept([*studied.step, *np.ones(len(names) - len(studied.step))]),
+        **_of_labels(every, known.rows, near, np.concatenate(marked)),
+        boards=len(np.unique(every.base)),
+        edited=2 * len(every.label),
         random_networks=len(explainers) - 1,
         seed=seed,
         size=size,
@@ -119,34 +143,89 @@ def follow_edits(
     )
 
 
-def _choose(
-    words: Words,
+@dataclass(frozen=True, eq=False)
+class _Edits:
+    """All that is asked: edits for labels, of boards, and moves of boards that stay.
+
+    The ``basic`` edits are those made for labels of the board; ``boards`` has besides
+    how these switch rules and lie to places. ``moves`` (P, 4) are of the ``moved``.
+    """
+
+    names: tuple[str, ...]
+    basic: Chosen
+    boards: Chosen
+    moved: Chosen
+    moves: NDArray[np.intp]
+
+
+def _every_edit(
+    boards: Corpus,
     actions: NDArray[np.int64],
     studied: Studied,
-    rules: Mapping[str, Rule],
-    size: int,
+    of_moves: Studied | None,
+    scored: ScoredLabels | None,
     seed: int,
-) -> Chosen:
-    """Choose edits of boards (N, 2) for labels and for rules."""
-    moves = squares_of_actions(np.maximum(actions, 0), size=size)
-    square = np.where(actions == VALUE, -1, moves)
-    own, opponent = words.T
-    chosen = choose_edits(
-        own, opponent, square, studied, tries=_TRIES, most=_PAIRS, size=size, seed=seed
+) -> _Edits:
+    """Edit boards (N,) for labels of them, rules, places and labels of moves."""
+    size, fixed = boards.size, places(boards.size)
+    rules = {} if scored is None else scored.told
+    squares = squares_of_actions(np.maximum(actions[:, 0], 0), size=size)
+    basic = choose_edits(
+        boards.own,
+        boards.opponent,
+        np.where(actions[:, 0] == VALUE, -1, squares),
+        studied,
+        tries=_TRIES,
+        most=_PAIRS,
+        size=size,
+        seed=seed,
     )
-    labels = len(studied.names)
-    return edits_of_rules(chosen, [*rules.values()], labels, most=_OF_RULE, size=size)
+    names = (*studied.names, *rules, *fixed)
+    masks, labels = [mask for _, mask in fixed.values()], len(studied.names)
+    parts = (
+        basic,
+        edits_of_rules(basic, [*rules.values()], labels, size=size),
+        edits_of_places(basic, masks, labels + len(rules), size=size),
+    )
+    moved, moves = joined([]), np.zeros((0, 4), np.intp)
+    if of_moves is not None:
+        moved, moves = choose_moves(boards, of_moves, len(names), most=_PAIRS)
+        names += of_moves.names
+    return _Edits(names, basic, joined(parts), moved, moves)
 
 
-def _named_rules(scored: ScoredLabels | None) -> dict[str, Rule]:
-    """Return the rules that are the first label of some channel, by sentence."""
-    layers = [] if scored is None else scored.layers.values()
-    return {
-        rule.sentence: rule
-        for scores in layers
-        for channel, rule in zip(scores.channels, scores.rules, strict=False)
-        if rule is not None and any(n.measure == RULE for n in channel.labels[:1])
-    }
+def _run(
+    explainer: Explainer,
+    edits: _Edits,
+    actions: NDArray[np.int64],
+    mapped: Sequence[int],
+    ruled: Sequence[tuple[str, OwnLabel]],
+) -> Run:
+    """Follow a network on all edits, and its channels by rules of their own."""
+    size = explainer.size
+    rules = [each.rule for _, each in ruled if each.rule]
+    own = edits_of_rules(edits.basic, rules, 0, size=size)
+    owners = [(ruled[k][0], ruled[k][1].channel) for k in own.label]
+    pairs = Pairs.of(joined([edits.boards, own]), actions, size, mapped, len(owners))
+    changes, of_rules, edited = edit_changes(explainer, pairs, owners)
+    for layer, of_moves in move_changes(explainer, edits.moved, edits.moves).items():
+        both = changes[layer][RELEVANCE], of_moves
+        changes[layer][RELEVANCE] = np.concatenate(both)
+    return Run(changes, edited, own_responses(of_rules, own.label, ruled))
+
+
+def _own_rules(
+    scored: ScoredLabels | None, networks: int
+) -> list[list[tuple[str, OwnLabel]]]:
+    """Return the rules of channels of random networks, by network and with the layer.
+
+    Those of the trained network, which comes first, are tested in all.
+    """
+    found: list[list[tuple[str, OwnLabel]]] = [[] for _ in range(networks)]
+    for layer, own in {} if scored is None else scored.random_own.items():
+        for ruled, labels in zip(found[1:], own, strict=False):
+            ruled += [(layer, each) for each in labels if each.rule]
+    return found
 
 
 def _mapped(scored: ScoredLabels | None, studied: Studied) -> list[int]:
@@ -160,11 +239,6 @@ def _mapped(scored: ScoredLabels | None, studied: Studied) -> list[int]:
         if each.measure == MAP
     }
     return [k for k, name in enumerate(studied.names) if name in labels]
-
-
-def kept(values: Any) -> Floats:
-    """Return numbers as a store keeps them, so that what is read is what was saved."""
-    return np.asarray(values, np.float32).astype(np.float64)
 
 
 def _bases(
@@ -228,16 +302,21 @@ def _neighbours(
 
 
 def _of_labels(
-    chosen: Chosen, known: list[NDArray[np.intp]], near: Near
+    chosen: Chosen, known: list[NDArray[np.intp]], near: Near, moves: NDArray[Any]
 ) -> dict[str, Any]:
-    """Return what is known of each label's edits, and examples of them."""
+    """Return what is known of each label's edits, and examples of them.
+
+    Moves (P, 2) are those without the label and with it.
+    """
 
     def mean(values: NDArray[Any]) -> Floats:
         return kept([_mean(values[rows]) for rows in known])
 
-    boards = np.zeros((3, len(known), _EXAMPLES, 2), np.uint64)
+    boards = np.zeros((3, len(known), EXAMPLES, 2), np.uint64)
+    marked = np.full((len(known), EXAMPLES, 2), NO_MOVE, np.int8)
     for k, rows in enumerate(known):
-        some = rows[:_EXAMPLES]
+        some = rows[:EXAMPLES]
+        marked[k, : len(some)] = moves[some]
         for kind, words in enumerate((chosen.before, chosen.after, chosen.matched)):
             boards[kind, k, : len(some)] = words[some]
     return {
@@ -250,6 +329,7 @@ def _of_labels(
         "before": boards[0],
         "after": boards[1],
         "unswitched": boards[2],
+        "moves": marked,
     }
 
 
@@ -277,84 +357,6 @@ def _natural(stored: Mapping[str, NDArray[Any]], near: Near) -> dict[str, Floats
             moved = np.stack([after - before, same - before], axis=1)
             columns.append(aurocs(moved * way[:, None, None])[0])
         found[measure] = kept(np.stack(columns, axis=1))
-    return found
-
-
-def _tables(
-    changes: list[dict[str, Floats]],
-    known: list[NDArray[np.intp]],
-    bases: NDArray[np.intp],
-) -> dict[str, Any]:
-    """Compare changes of all networks, the trained one first, in a layer."""
-    tables: dict[str, list[Floats]] = {}
-    for measure in changes[0]:
-        tables[measure] = [_auroc_table(run[measure], known) for run in changes]
-    sizes = {m: [_largest(table[0]) for table in t] for m, t in tables.items()}
-    random = {m: _worst(each, 0) for m, each in sizes.items()}
-    # Every other board finds the label that a channel follows, the rest confirm it.
-    halves = [[rows[bases[rows] % 2 == half] for rows in known] for half in (0, 1)]
-    parts = []
-    for number, run in enumerate(changes):
-        limits = {m: _worst(each, number) for m, each in sizes.items()}
-        finding, confirming = (
-            np.concatenate([_auroc_table(run[m], half) for m in run], axis=2)
-            for half in halves
-        )
-        limit = np.concatenate([limits[m] for m in run])
-        parts.append(_responding(finding[0], confirming, limit))
-    trained = {m: each[0] for m, each in tables.items()}
-    return {
-        **{
-            name: {m: kept(table[place]) for m, table in trained.items()}
-            for place, name in enumerate(("auroc", "low", "high"))
-        },
-        "random": {m: kept(each) for m, each in random.items()},
-        "responding": parts[0],
-        "random_responding": float(np.mean(parts[1:])) if parts[1:] else np.nan,
-        **_examples(changes[0], known),
-    }
-
-
-def _auroc_table(changes: Floats, known: list[NDArray[np.intp]]) -> Floats:
-    """Return AUROCs (3, C, K) and the ends of their intervals."""
-    return np.stack([np.stack(aurocs(changes[rows])) for rows in known], axis=2)
-
-
-def _largest(auroc: Floats) -> Floats:
-    """Return the largest AUROC (K,) of channels (C, K), whichever way it goes."""
-    return np.asarray(np.abs(auroc - 0.5).max(axis=0) + 0.5)
-
-
-def _worst(sizes: list[Floats], number: int) -> Floats:
-    """Return what the random networks reach, but the one of that number."""
-    others = [size for i, size in enumerate(sizes) if i not in (0, number)]
-    return np.asarray(np.max([np.full(len(sizes[0]), 0.5), *others], axis=0))
-
-
-def _responding(finding: Floats, confirming: Floats, limit: Floats) -> float:
-    """Return which part of channels answers to the label that it follows best."""
-    above = np.abs(finding - 0.5) + 0.5 - limit
-    best = np.where(np.isfinite(above), above, -1).argmax(axis=1)
-    every = np.arange(len(finding))
-    auroc, low, high = confirming[:, every, best]
-    falling = finding[every, best] < 0.5
-    size, least = np.where(falling, [1 - auroc, 1 - high], [auroc, low])
-    passed = responds(size, least, limit[best])
-    return float(passed.mean())
-
-
-def _examples(
-    changes: Mapping[str, Floats], known: list[NDArray[np.intp]]
-) -> dict[str, Any]:
-    """Return the changes (C, K, E) of the first pairs of each label."""
-    found: dict[str, dict[str, Floats]] = {"change": {}, "matched": {}}
-    for measure, values in changes.items():
-        for place, table in enumerate(found.values()):
-            shape = (values.shape[2], len(known), _EXAMPLES)
-            table[measure] = np.full(shape, np.nan)
-            for k, rows in enumerate(known):
-                some = values[rows[:_EXAMPLES], place]
-                table[measure][:, k, : len(some)] = kept(some.T)
     return found
 
 

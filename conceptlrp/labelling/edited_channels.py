@@ -4,6 +4,8 @@ Shapes use P pairs of a switching and a matched edit, C channels of a layer, K l
 R natural positions and S squares of the board.
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -13,69 +15,253 @@ from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from conceptlrp.labelling.channel_name import ACTIVATION, FEATURE_MAP, MAP, RELEVANCE
 from conceptlrp.labelling.columns import mask_bits
-from conceptlrp.labelling.edits import Chosen, Words
+from conceptlrp.labelling.edits import (
+    OF_RULE,
+    Chosen,
+    Studied,
+    Words,
+    edit_kinds,
+    first_rows,
+    groups,
+    joined,
+    of_boards,
+)
 from conceptlrp.labelling.networks import on_board
+from conceptlrp.labels import move_labels
 from conceptlrp.lrp import Explainer
-from conceptlrp.lrp.batch import as_array, channel_rows
+from conceptlrp.lrp.batch import as_array, batches, channel_rows
 from conceptlrp.lrp.probing import planes_of, starts_of
-from conceptlrp.networks.planes import crop
+from conceptlrp.networks.planes import actions_of_squares, crop
+from conceptlrp.othello import Corpus, legal_moves
 from conceptlrp.othello.board import squares, to_boards
 from conceptlrp.othello.symmetry import SYMMETRIES, turn_squares
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
 
 _BATCH: Final = 96
+# Of so many boards all edits are run at once.
+_BOARDS: Final = 4
 # Where each symmetry takes each square, (8, 64).
 _TURNED: Final = turn_squares(np.arange(64), np.arange(SYMMETRIES)[:, None])
 
 #: By layer and measure, changes (P, 2, C) of the switching and the matched edits.
-Changes = dict[str, dict[str, Floats]]
+Changes = dict[str, dict[str, NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """P pairs of edits, and how networks are asked about them.
+
+    ``actions`` (P, 1 or 2) are explained, the second subtracted; conditional maps are
+    of the ``mapped`` (P,) pairs alone. Maps change on squares by ``weights`` (P, 2, S).
+    """
+
+    chosen: Chosen
+    actions: NDArray[np.int64]
+    mapped: NDArray[np.bool_]
+    weights: Floats
+
+    @classmethod
+    def of(
+        cls,
+        chosen: Chosen,
+        actions: NDArray[np.int64],
+        size: int,
+        mapped: Sequence[int],
+        own: int,
+    ) -> "Pairs":
+        """Return pairs of which those of some labels have maps; actions are by base.
+
+        The last ones, of a network's ``own`` rules, have none.
+        """
+        weights = switched_squares(chosen, size)
+        told = np.isin(chosen.label, mapped)
+        told[len(told) - own :] = False
+        return cls(chosen, actions[chosen.base], told, weights)
+
+    def blocks(self) -> Iterator[NDArray[np.intp]]:
+        """Yield rows of a few boards, as edits of a board are run once."""
+        order = np.lexsort((self.chosen.base, ~self.mapped))
+        group = self.chosen.base[order] // _BOARDS * 2 + self.mapped[order]
+        yield from np.split(order, np.flatnonzero(np.diff(group)) + 1)
 
 
 def edit_changes(
-    explainer: Explainer,
-    chosen: Chosen,
-    actions: NDArray[np.int64],
-    weights: Floats,
-    mapped: NDArray[np.bool_],
-) -> tuple[Changes, dict[str, Floats]]:
+    explainer: Explainer, pairs: Pairs, own: Sequence[tuple[str, int]]
+) -> tuple[Changes, dict[str, Floats], dict[str, Floats]]:
     """Return what edits change in all channels, in the direction of the label.
 
-    ``actions`` (P, 1 or 2) are explained, the second subtracted; conditional maps are
-    of the ``mapped`` (P,) pairs alone, nan of the rest. Then the activations (P, C) of
-    the boards that switch. Maps change on squares by ``weights`` (P, 2, S).
+    Of the last pairs, as many as ``own``, each is of the rule of one channel of a layer
+    alone. Then these changes (O, 2) by measure, and the activations (P, C) of the
+    boards that switch.
     """
     found: Changes = {}
     edited: dict[str, Floats] = {}
-    pairs = len(chosen.label)
-    # Pairs with conditional maps are together.
-    order = np.argsort(~mapped, kind="stable")
-    for rows in np.split(order, np.arange(_BATCH, pairs, _BATCH)):
-        part = chosen.take(rows)
+    ruled = {m: np.full((len(own), 2), np.nan) for m in (ACTIVATION, FEATURE_MAP)}
+    shared = len(pairs.chosen.label) - len(own)
+    layer_of = np.array([layer for layer, _ in own], np.str_)
+    channel_of = np.array([channel for _, channel in own], np.intp)
+    for rows in pairs.blocks() if len(pairs.chosen.label) else ():
+        part, weights = pairs.chosen.take(rows), pairs.weights[rows]
         every = np.concatenate([part.before, part.after, part.matched])
         boards, first, place = np.unique(
             every, axis=0, return_index=True, return_inverse=True
         )
-        asked = np.tile(actions[rows], (3, 1))[first]
-        some = bool(mapped[rows].any())
-        for layer, tables in _follow(explainer, boards, asked, mapped=some).items():
+        asked, some = np.tile(pairs.actions[rows], (3, 1))[first], pairs.mapped[rows]
+        place, all_of = place.reshape(3, -1), np.flatnonzero(rows < shared)
+        for layer, tables in _follow(
+            explainer, boards, asked, mapped=bool(some.any())
+        ).items():
+            mine = np.flatnonzero(rows >= shared)
+            mine = mine[layer_of[rows[mine] - shared] == layer]
+            at = rows[mine] - shared
             for measure, table in tables.items():
-                before, after, matched = np.split(table[place.ravel()], 3)
-                moved = np.stack([after - before, matched - before], axis=1)
-                if measure in (MAP, FEATURE_MAP):
-                    moved = np.einsum("pms,pmcs->pmc", weights[rows], moved)
-                else:
-                    moved = moved * part.way[:, None, None]
-                shape = (pairs, *moved.shape[1:])
-                kept = found.setdefault(layer, {})
-                kept.setdefault(measure, np.full(shape, np.nan))[rows] = moved
+                kept, channels = found.setdefault(layer, {}), table.shape[1]
+                if measure not in kept:
+                    kept[measure] = np.full((shared, 2, channels), np.nan, np.float32)
+                kept[measure][rows[all_of]] = _moved(
+                    table, place[:, all_of], part.way[all_of], weights[all_of]
+                )
+                if measure in ruled:
+                    of_one = table[place[:, mine], channel_of[at]][:, :, None]
+                    ruled[measure][at] = _moved(
+                        of_one.reshape(-1, *of_one.shape[2:]),
+                        np.arange(3 * len(mine)).reshape(3, -1),
+                        part.way[mine],
+                        weights[mine],
+                    )[..., 0]
                 if measure == ACTIVATION:
-                    shape = (pairs, after.shape[1])
-                    edited.setdefault(layer, np.empty(shape))[rows] = after
-    for tables in found.values():
-        for measure in {MAP, FEATURE_MAP} & set(tables):
-            tables[measure][(weights == 0).all(axis=2).any(axis=1)] = np.nan
-    return found, edited
+                    whole = edited.setdefault(layer, np.empty((shared, channels)))
+                    whole[rows[all_of]] = table[place[1, all_of]]
+    return found, ruled, edited
+
+
+def _moved(
+    table: NDArray[Any],
+    place: NDArray[np.intp],
+    way: NDArray[np.int8],
+    weights: Floats,
+) -> Floats:
+    """Return changes (p, 2, C) between rows of a table, of maps by weights of squares.
+
+    ``place`` (3, p) has the boards before, after and of the match.
+    """
+    if table.ndim == 2:
+        before, after, matched = table[place]
+        return np.asarray(
+            np.stack([after - before, matched - before], axis=1) * way[:, None, None]
+        )
+    moved = np.full((place.shape[1], 2, table.shape[1]), np.nan)
+    told = np.flatnonzero((weights != 0).any(axis=2).all(axis=1))
+    before, after, matched = table[place[:, told]]
+    for k, each in enumerate((after, matched)):
+        moved[told, k] = np.einsum("ps,pcs->pc", weights[told, k], each - before)
+    return moved
+
+
+def move_changes(
+    explainer: Explainer, chosen: Chosen, moves: NDArray[np.intp]
+) -> dict[str, NDArray[np.float32]]:
+    """Return by how much relevance differs (P, 2, C) between moves (P, 4) of boards."""
+    base = np.repeat(chosen.base, moves.shape[1])
+    every = np.column_stack([base, moves.ravel()])
+    asked, first, place = np.unique(
+        every, axis=0, return_index=True, return_inverse=True
+    )
+    words = np.repeat(chosen.before, moves.shape[1], axis=0)[first]
+    actions = actions_of_squares(asked[:, 1], size=explainer.size)[:, None]
+    parts: dict[str, list[NDArray[Any]]] = {}
+    for rows in batches(len(asked), _BATCH):
+        for layer, tables in _follow(
+            explainer, words[rows], actions[rows], mapped=False
+        ).items():
+            parts.setdefault(layer, []).append(tables[RELEVANCE])
+    found = {}
+    for layer, each in parts.items():
+        table = np.concatenate(each)[place.reshape(moves.shape)]
+        found[layer] = table[:, ::2] - table[:, 1::2]
+    return found
+
+
+def edits_of_places(
+    chosen: Chosen, places: Sequence[int], first: int, *, size: int
+) -> Chosen:
+    """Return pairs of an edit inside a place and one of the same kind outside.
+
+    Both are edits of a board that were made for labels, one pair a board; places, as
+    words, are numbered from the `first`.
+    """
+    # In any order, so that no place has edits of one label first.
+    order = np.random.default_rng(0).permutation(2 * len(chosen.base))
+    rows = order % len(chosen.base)
+    after = np.concatenate([chosen.after, chosen.matched])[order]
+    before, base = chosen.before[rows], chosen.base[rows]
+    changed = np.bitwise_or.reduce(before ^ after, axis=1)
+    kinds = edit_kinds(before.T, after, size)[0]
+    alike = groups(np.column_stack([base, kinds]))
+    kept = kinds[:, 2:4].sum(axis=1) == kinds[:, 4:].sum(axis=1)
+    found = []
+    for number, place in enumerate(np.array(places, np.uint64), first):
+        inside, outside = (
+            np.flatnonzero((changed & out) == 0) for out in (~place, place)
+        )
+        _, one, other = np.intersect1d(
+            alike[inside], alike[outside], return_indices=True
+        )
+        inside, outside = inside[one], outside[other]
+        turn = np.lexsort((inside, ~kept[inside]))
+        turn = of_boards(base[inside], turn)
+        if kept[inside[turn]].sum() >= LEAST_GAMES:
+            turn = turn[kept[inside[turn]]]
+        inside, outside = inside[turn[:OF_RULE]], outside[turn[:OF_RULE]]
+        edits = {"after": after[inside], "matched": after[outside]}
+        found.append(chosen.anew(rows[inside], number, ply_kept=kept[inside], **edits))
+    return joined(found)
+
+
+def choose_moves(
+    boards: Corpus, studied: Studied, first: int, *, most: int
+) -> tuple[Chosen, NDArray[np.intp]]:
+    """Choose moves of boards (N,) of which one has a label and the other has not.
+
+    Their match are two moves of the board that both have it, or both have not, and
+    differ in other labels as nearly alike as there are. Boards stay as they are. Moves
+    (P, 4) are the one with the label and the other one, then those of the match.
+    """
+    legal = legal_moves(boards.own, boards.opponent, size=boards.size)
+    at, square = to_boards(legal, 0).reshape(len(boards), 64).nonzero()
+    labels = move_labels(boards[at], square)
+    table = np.stack([labels.position[n] for n in studied.names], axis=1)
+    words = np.stack([boards.own, boards.opponent], axis=1)
+    found: list[tuple[NDArray[Any], ...]] = []
+    for board in range(len(boards)):
+        here = np.flatnonzero(at == board)
+        one, other = np.nonzero(~np.eye(len(here), dtype=np.bool_))
+        if not len(one):
+            continue
+        delta = table[here[one]] - table[here[other]].astype(np.float64)
+        relative = np.clip(delta / studied.step, -1, 1)
+        cost = np.abs(relative) @ studied.weight.T
+        cost = np.where(delta >= studied.step, cost, np.inf)
+        best = cost.argmin(axis=0)
+        # Of weighted squared differences to the best what is not the same for all.
+        weighted = studied.weight * relative[best]
+        away = np.square(relative) @ studied.weight.T - 2 * relative @ weighted.T
+        away = np.where(delta == 0, away, np.inf)
+        match, least = away.argmin(axis=0), cost.min(axis=0)
+        good = np.flatnonzero(np.isfinite(least) & np.isfinite(away.min(axis=0)))
+        pairs = [here[side[p[good]]] for p in (best, match) for side in (one, other)]
+        chosen = square[np.stack(pairs, axis=1)]
+        found.append((good, np.full(len(good), board), least[good], chosen))
+    if not found:
+        return joined([]), np.zeros((0, 4), np.intp)
+    label, base, cost, moves = map(np.concatenate, zip(*found, strict=True))
+    rows = first_rows(label, cost, most)
+    at, n = base[rows], len(rows)
+    known = words[at], words[at], words[at], np.ones(n, np.int8), np.full(n, np.nan)
+    same, none = np.zeros(n, np.bool_), np.zeros(n, np.uint64)
+    rest = same, ~same, none, none, cost[rows]
+    return Chosen(label[rows] + first, at, *known, *rest), moves[rows]
 
 
 def _follow(

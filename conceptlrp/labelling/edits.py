@@ -12,7 +12,7 @@ discs, discs hang together, both sides have some, and the side to move has a mov
 Shapes use N boards, T edits of each, K labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labelling.columns import Columns, nested_labels
-from conceptlrp.labelling.rule import Rule
+from conceptlrp.labelling.rule import Rule, square_states
 from conceptlrp.labels import (
     LABELS,
     LOCATION_CLASSES,
@@ -47,6 +47,8 @@ _KINDS: Final = (
 )
 _OFTEN: Final = (0.22, 0.18, 0.14, 0.2, 0.14, 0.06, 0.06)
 _BLOCK: Final = 32
+#: Pairs of a rule, or of a place.
+OF_RULE: Final = 48
 # A square of another class counts more than any difference of other labels.
 _PLACE: Final = 100.0
 # What a label weighs that has nothing to do with another one.
@@ -71,13 +73,20 @@ class Studied:
     weight: Floats
 
 
-def study_labels(columns: Columns, *, seed: int) -> Studied:
-    """Learn from labels of a corpus what a switch is, and what should stay.
+def study_labels(
+    columns: Columns,
+    known: Collection[str] = LABELS,
+    *,
+    seed: int,
+    nested: bool = True,
+) -> Studied:
+    """Learn from the known labels of a corpus what a switch is, and what should stay.
 
     A number switches where it changes by as much as half of the pairs of positions of a
-    ply and of different games differ by, or by a step if that is more.
+    ply and of different games differ by, or by a step if that is more. Labels that are
+    `nested` cannot switch apart.
     """
-    names = tuple(name for name in columns.names if name in LABELS)
+    names = tuple(name for name in columns.names if name in known)
     places = [columns.names.index(name) for name in names]
     chosen = [columns.columns[k] for k in places]
     table = np.stack(chosen, axis=1).astype(np.float64)
@@ -90,13 +99,14 @@ def study_labels(columns: Columns, *, seed: int) -> Studied:
     ranks = centered_ranks(table.astype(np.float32), columns.strata)
     weight = np.abs(pair_correlations(ranks, ranks))
     weight = np.nan_to_num(weight) + _LEAST_WEIGHT
-    nested = nested_labels(replace(columns, names=names, columns=chosen))
-    np.fill_diagonal(nested, val=True)
+    spared = np.eye(len(names), dtype=np.bool_)
+    if nested:
+        spared |= nested_labels(replace(columns, names=names, columns=chosen))
     return Studied(
         names=names,
         counted=frozenset(n for n, f in zip(names, flag, strict=True) if not f),
         step=step,
-        weight=np.where(nested, 0, weight),
+        weight=np.where(spared, 0, weight),
     )
 
 
@@ -126,6 +136,20 @@ class Chosen:
     def take(self, rows: NDArray[np.intp]) -> "Chosen":
         """Return some of the edits."""
         return Chosen(*(getattr(self, f.name)[rows] for f in fields(self)))
+
+    def anew(self, rows: NDArray[np.intp], label: Any, **known: Any) -> "Chosen":
+        """Return boards of some edits with other edits, and what is known of them."""
+        part, n = self.take(rows), len(rows)
+        none = np.zeros(n, np.uint64)
+        usual: dict[str, Any] = {
+            "label": np.broadcast_to(label, n),
+            "way": np.ones(n, np.int8),
+            "others": np.full(n, np.nan),
+            "same_place": np.zeros(n, np.bool_),
+            "gained": none,
+            "lost": none,
+        }
+        return replace(part, **usual | known)
 
 
 def random_edits(
@@ -227,7 +251,7 @@ def choose_edits(
                     tables[0][at], tables[1][at], tables[2][at], kept, studied, size
                 )
                 found.append(board.chosen(first + at))
-    every = _joined(found)
+    every = joined(found)
     return every.take(_cheapest(every, most))
 
 
@@ -279,11 +303,11 @@ class _Board:
         self.after, self.masks, self.was = boards[1:][kept], masks[1:][kept], masks[0]
         self.delta = values[1:][kept] - values[0]
         self.relative = np.clip(self.delta / studied.step, -1, 1)
-        self.kinds, self.places = _kinds(self.before, self.after, size)
+        self.kinds, self.places = edit_kinds(self.before, self.after, size)
         sizes = self.kinds.reshape(-1, 3, 2).sum(axis=2)
         self.ply_kept = sizes[:, 1] == sizes[:, 2]
         whole = np.concatenate([self.kinds, self.places], axis=1)
-        self.alike, self.exact = _groups(sizes), _groups(whole)
+        self.alike, self.exact = groups(sizes), groups(whole)
 
     def chosen(self, base: int) -> Chosen:
         """Choose an edit and its match for each label that some edit switches."""
@@ -334,7 +358,7 @@ class _Board:
         return match, same
 
 
-def _groups(rows: NDArray[np.int64]) -> NDArray[np.intp]:
+def groups(rows: NDArray[np.int64]) -> NDArray[np.intp]:
     """Give equal rows (T, ...) the same number."""
     return np.unique(rows, axis=0, return_inverse=True)[1].ravel()
 
@@ -346,7 +370,7 @@ def _having(group: NDArray[np.intp], flags: NDArray[np.bool_]) -> NDArray[np.boo
     return found[group]
 
 
-def _kinds(
+def edit_kinds(
     before: Words, after: Words, size: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return what each edit (T,) does to discs, and where.
@@ -373,40 +397,55 @@ def _kinds(
 
 
 def edits_of_rules(
-    chosen: Chosen, rules: Sequence[Rule], labels: int, *, most: int, size: int
+    chosen: Chosen, rules: Sequence[Rule], first: int, *, size: int
 ) -> Chosen:
-    """Add pairs of which one edit switches a rule somewhere and the other does not.
+    """Return pairs of which one edit switches a rule somewhere and the other does not.
 
-    Both are edits that were made for labels, one pair a board; rules are numbered after
-    the labels. A rule of squares switches where it comes to hold on more of them.
+    Both are edits that were made for labels, one pair a board; rules are numbered from
+    the `first`. A rule of squares switches where it comes to hold on more of them.
     """
-    found = [chosen]
-    sides = chosen.before, chosen.after, chosen.matched
-    boards = [crop(to_boards(*words.T), size=size)[:, 0] for words in sides]
-    for number, rule in enumerate(rules, labels):
-        held = [_words_of(rule.holds(each)) for each in boards]
-        switched = [side != held[0] for side in held[1:]]
+    sides = np.stack([chosen.before, chosen.after, chosen.matched])
+    words, place = np.unique(sides.reshape(-1, 2), axis=0, return_inverse=True)
+    states = square_states(crop(to_boards(*words.T), size=size)[:, 0])
+    found = []
+    for number, rule in enumerate(rules, first):
+        held = _words_of(rule.holds_on(states))[place.reshape(3, -1)]
+        switched = held[1:] != held[0]
         rows = np.flatnonzero(switched[0] != switched[1])
         rows = rows[np.lexsort((chosen.cost[rows], ~chosen.same_place[rows]))]
-        rows = rows[np.sort(np.unique(chosen.base[rows], return_index=True)[1])][:most]
-        first = switched[0][rows]
-        after = np.where(first, held[1][rows], held[2][rows])
-        before = held[0][rows]
+        rows = of_boards(chosen.base, rows)[:OF_RULE]
+        one = switched[0][rows]
+        after, before = np.where(one, held[1][rows], held[2][rows]), held[0][rows]
         more = count(after).astype(np.int64) - count(before)
         part = chosen.take(rows)
-        one, other = first[:, None], ~first[:, None]
+        squares = ~np.uint64(0) if rule.window else np.uint64(0)
         found.append(
-            replace(
-                part,
-                label=np.full(len(rows), number),
-                after=part.after * one + part.matched * other,
-                matched=part.matched * one + part.after * other,
+            chosen.anew(
+                rows,
+                number,
+                after=np.where(one[:, None], part.after, part.matched),
+                matched=np.where(one[:, None], part.matched, part.after),
                 way=np.where(more < 0, -1, 1).astype(np.int8),
-                gained=after & ~before if rule.window else np.zeros_like(after),
-                lost=before & ~after if rule.window else np.zeros_like(after),
+                others=part.others,
+                same_place=part.same_place,
+                gained=after & ~before & squares,
+                lost=before & ~after & squares,
             )
         )
-    return _joined(found)
+    return joined(found)
+
+
+def of_boards(base: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the first row of each board, in their order."""
+    return rows[np.sort(np.unique(base[rows], return_index=True)[1])]
+
+
+def first_rows(label: NDArray[np.intp], cost: Floats, most: int) -> NDArray[np.intp]:
+    """Return the cheapest rows of each label, in their order."""
+    order = np.lexsort((cost, label))
+    label = label[order]
+    turn = np.arange(len(order)) - np.searchsorted(label, label)
+    return np.sort(order[turn < most])
 
 
 def _words_of(holds: NDArray[np.bool_]) -> Words:
@@ -416,26 +455,16 @@ def _words_of(holds: NDArray[np.bool_]) -> Words:
     return from_boards(holds)
 
 
-def _joined(parts: list[Chosen]) -> Chosen:
-    """Put edits of several boards together, which may be none."""
-    if not parts:
-        words, none = np.zeros((0, 2), np.uint64), np.zeros(0)
-        place, flag = none.astype(np.intp), none.astype(np.bool_)
-        sides = words, words, words
-        return Chosen(
-            place,
-            place,
-            *sides,
-            none.astype(np.int8),
-            none,
-            flag,
-            flag,
-            words[:, 0],
-            words[:, 0],
-            none,
-        )
+def joined(parts: Sequence[Chosen]) -> Chosen:
+    """Put edits together, which may be none."""
+    words, none = np.zeros((0, 2), np.uint64), np.zeros(0)
+    place, flag, word = none.astype(np.intp), none.astype(np.bool_), words[:, 0]
+    way = none.astype(np.int8)
+    sides = words, words, words
+    nothing = Chosen(place, place, *sides, way, none, flag, flag, word, word, none)
+    every = [nothing, *parts]
     return Chosen(
-        *(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Chosen))
+        *(np.concatenate([getattr(p, f.name) for p in every]) for f in fields(Chosen))
     )
 
 
@@ -447,7 +476,4 @@ def _cheapest(every: Chosen, most: int) -> NDArray[np.intp]:
     labels = every.label
     staying = np.bincount(labels[every.ply_kept], minlength=labels.max(initial=-1) + 1)
     rows = np.flatnonzero(every.ply_kept | (staying[labels] < LEAST_GAMES))
-    order = rows[np.lexsort((every.cost[rows], labels[rows]))]
-    label = every.label[order]
-    turn = np.arange(len(order)) - np.searchsorted(label, label)
-    return np.sort(order[turn < most])
+    return rows[first_rows(labels[rows], every.cost[rows], most)]

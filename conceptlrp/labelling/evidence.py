@@ -14,7 +14,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from conceptlrp.jsontext import Plain
-from conceptlrp.labelling.channel_name import INTERCHANGE, ChannelName
+from conceptlrp.labelling.channel_name import (
+    FIRING_PLACE,
+    INTERCHANGE,
+    PLACE,
+    ChannelName,
+)
 from conceptlrp.labelling.interchange_result import ChannelCause, Interchange
 from conceptlrp.labelling.result import (
     ChannelLabels,
@@ -158,13 +163,23 @@ def evidence_by_channel(
     }
 
 
-def counts(evidence: Mapping[tuple[str, int], Evidence]) -> "pd.DataFrame":
+def counts(
+    evidence: Mapping[tuple[str, int], Evidence],
+    interchange: Interchange | None = None,
+    edits: "EditedBoards | None" = None,
+) -> "pd.DataFrame":
     """Count the channels of each layer that have a name, and that reach each level.
 
     Parameters
     ----------
     evidence : mapping of tuple to Evidence
         By layer and channel, as of `evidence_by_channel`.
+    interchange : Interchange or None
+        Adds how many of as many channels would cause in networks with random weights,
+        and with labels exchanged within plies.
+    edits : EditedBoards or None
+        Adds how many of as many channels of these networks respond to what each of
+        them follows best.
 
     Returns
     -------
@@ -174,16 +189,27 @@ def counts(evidence: Mapping[tuple[str, int], Evidence]) -> "pd.DataFrame":
     """
     rows = []
     for layer in dict.fromkeys(layer for layer, _ in evidence):
-        found = [each for (of, _), each in evidence.items() if of == layer]
-        row = {"layer": layer, "channels": len(found)}
-        row["named"] = sum(each.name.is_named for each in found)
+        every = [each for (of, _), each in evidence.items() if of == layer]
+        row = {"layer": layer, "channels": len(every)}
+        row["named"] = sum(each.name.is_named for each in every)
         for level in LEVELS:
-            known = [getattr(each, level).passed for each in found]
+            known = [getattr(each, level).passed for each in every]
             tested = any(passed is not None for passed in known)
             row[level] = sum(map(bool, known)) if tested else None
         rows.append(row)
     kinds = dict.fromkeys(("channels", "named", *LEVELS), "Int64")
-    return pd.DataFrame(rows, columns=["layer", *kinds]).astype(kinds)
+    table = pd.DataFrame(rows, columns=["layer", *kinds]).astype(kinds)
+    for result, level, kind, name in (
+        (edits, "responds", "random", "random_responding"),
+        (interchange, "causes", "random", "random_causing"),
+        (interchange, "causes", "exchanged", "exchanged_causing"),
+    ):
+        if result is not None:
+            parts = {
+                layer: getattr(each, name) for layer, each in result.layers.items()
+            }
+            table[f"{level}, {kind}"] = table["layer"].map(parts) * table["channels"]
+    return table
 
 
 def output_words(target: str) -> str:
@@ -279,6 +305,8 @@ def _causes(
         none = carried if best.passed else "causes nothing clear, most nearly"
         return _cause_level(best, f"{none} {best.label}", passed=False)
     if name.label not in interchange.labels:
+        if name.measure in (PLACE, FIRING_PLACE):
+            return _untested("Not tried: a place is the same on every board.")
         return _untested(f"Interchange does not test '{name.label}'.")
     cause = interchange.cause(layer, channel, name.label)
     if cause.passed is None:

@@ -6,6 +6,7 @@ networks and E exchanges of labels. Reading a result imports neither torch nor p
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Annotated, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from conceptlrp.labelling.result import Pairs, check_channel
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
+from conceptlrp.statistics.significance import random_guard
 from conceptlrp.store.results.codec import Shape
 
 #: What the interval of a correlation must leave out, beside 0.
@@ -40,8 +42,8 @@ class ChannelCause:
         where more of the label raises the output. Ends are nan where the channel
         changes nothing or too few games tell.
     exchanged, random : float
-        The largest size of r with labels exchanged between positions of a ply, and of a
-        channel of networks with random weights.
+        The largest size of r with labels exchanged between positions of a ply, and that
+        which 1 % of channels of networks with random weights exceed.
     equal : float
         Size of the change over pairs with equal labels, as part of that over others;
         nan where it is not known.
@@ -76,13 +78,17 @@ class LayerInterchange:
     exchanged : float array of shape (C, K)
         The largest size of r with labels exchanged between positions of a ply.
     random : float array of shape (K,)
-        The largest size of r of a channel of networks with random weights.
+        The size of r that 1 % of channels of networks with random weights exceed.
     equal : float array of shape (C, K)
         Mean size of the change over pairs with equal labels, as part of that over the
         others; nan where there are fewer than ten of either.
     best_exchanged, best_random : float array of shape (E, C) or (R, M)
         The largest size of r over labels of each channel, in each exchange and in each
         random network, of which M channels were drawn.
+    random_causing, exchanged_causing : float
+        Which part of these channels of random networks, each network held against the
+        others, and of its own with exchanged labels would cause by their best label as
+        a channel of the network does; nan where it is not known.
     """
 
     r: Pairs
@@ -93,15 +99,44 @@ class LayerInterchange:
     equal: Pairs
     best_exchanged: Annotated[Floats, Shape("E C", np.float32)]
     best_random: Annotated[Floats, Shape("R M", np.float32)]
+    random_causing: float = nan
+    exchanged_causing: float = nan
 
     @property
     def passed(self) -> NDArray[np.bool_]:
         """Which pairs (C, K) fulfil every criterion, however few games there are."""
-        nearest = np.where(self.r > 0, self.low, -self.high)
-        found: NDArray[np.bool_] = (np.abs(self.r) > self.exchanged) & (
-            nearest > np.maximum(LEAST, self.random)
+        found = (np.abs(self.r) > self.exchanged) & (
+            self._nearest > np.maximum(LEAST, self.random)
         )
-        return found
+        return np.asarray(found)
+
+    @property
+    def least(self) -> float:
+        """What the best of all labels must exceed: 1 % of random channels' best do."""
+        best = self.best_random.reshape(-1, 1)
+        return max(LEAST, float(random_guard([best])[0]))
+
+    @property
+    def _nearest(self) -> Floats:
+        """The ends of intervals that are nearer to 0."""
+        return np.where(self.r > 0, self.low, -self.high)
+
+    def leading(
+        self,
+        channel: int,
+        tested: NDArray[np.bool_],
+        nested: NDArray[np.bool_],
+        lead: float,
+    ) -> list[int]:
+        """Return what a channel carries, see `Interchange.leading`."""
+        sizes = np.where(tested, np.nan_to_num(np.abs(self.r[channel])), 0)
+        k = int(sizes.argmax()) if sizes.size else 0
+        passed = self.passed[channel]
+        if not (sizes.any() and passed[k] and self._nearest[channel, k] > self.least):
+            return []
+        near = np.flatnonzero((sizes > sizes[k] * (1 - lead)) & ~nested[k])
+        near = near[near != k]
+        return [] if len(near) > 1 else [k, *(int(j) for j in near if passed[j])]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +171,9 @@ class Interchange(Plain):
         By layer.
     network, corpus : str
         Digests of what it was made from.
+    rules : tuple of str
+        Which labels are rules that name channels, each a label of its own channels:
+        on how many squares it holds.
     """
 
     target: str
@@ -151,6 +189,7 @@ class Interchange(Plain):
     layers: Mapping[str, LayerInterchange]
     network: str
     corpus: str
+    rules: tuple[str, ...] = ()
 
     def cause(self, layer: str, channel: int, label: str) -> ChannelCause:
         """Say whether a channel carries a label into the output.
@@ -180,23 +219,18 @@ class Interchange(Plain):
     def leading(self, layer: str, channel: int, lead: float) -> list[ChannelCause]:
         """Return what a channel carries, if it is one label or two that tie.
 
-        The best must pass and lead all but one of those that are not nested with it, by
-        `lead` of its own size. With three or more about equal the list is empty.
+        The best must pass, beyond what random networks' best labels reach, and lead all
+        but one of those that are not nested with it, by `lead` of its own size. With
+        three or more about equal the list is empty.
         """
-        best = self.best(layer, channel)
-        if best is None or not best.passed:
-            return []
-        k, found = self.labels.index(best.label), self._layer(layer, channel)
-        size = np.where(self.tested & ~self.nested[k], np.abs(found.r[channel]), 0)
-        near = np.flatnonzero(np.nan_to_num(size) > abs(best.r) * (1 - lead))
-        near = near[near != k]
-        second = [self._cause(found, channel, int(j)) for j in near]
-        return [] if len(near) > 1 else [best, *(c for c in second if c.passed)]
+        found = self._layer(layer, channel)
+        led = found.leading(channel, self.tested, self.nested, lead)
+        return [self._cause(found, channel, k) for k in led]
 
     @property
     def tested(self) -> NDArray[np.bool_]:
-        """Which labels (K,) differ in enough games and are no controls."""
-        return tested_labels(self.labels, self.controls, self.spread)
+        """Which labels (K,) differ in enough games and are no controls or rules."""
+        return tested_labels(self.labels, (*self.controls, *self.rules), self.spread)
 
     def counts(self, layer: str, level: float) -> tuple[int, float, float]:
         """Count channels with a label whose r reaches a level in size.

@@ -5,7 +5,7 @@
    rest of the network above the layer runs again.
 3. The change of the output is correlated with the difference of the label.
 4. So it is with labels exchanged between positions of a ply, and in networks with
-   random weights.
+   random weights, of which each is also judged as the network is, against the others.
 
 A detector of a label that the output reads moves it by as much as the label differs,
 whatever its prevalence; what is correlated with the label but not read moves nothing.
@@ -14,7 +14,7 @@ pairs, C channels of an H x W map, and K labels.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -37,10 +37,11 @@ from conceptlrp.statistics.estimates import (
 )
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats
+from conceptlrp.statistics.significance import random_guard
 
 _EXCHANGES: Final = 100
 # Channels of each random network, which stand for all of them.
-_RANDOM_CHANNELS: Final = 16
+_RANDOM_CHANNELS: Final = 24
 _FEWEST_PAIRS: Final = 10
 _BLOCK: Final = 32
 # Changes below this part of the output's deviation are rounding.
@@ -126,12 +127,14 @@ def interchange_channels(
     pairs: Interchanges,
     tested: NDArray[np.bool_],
     *,
+    lead: float,
     seed: int,
     on_progress: OnProgress,
 ) -> dict[str, LayerInterchange]:
     """Interchange all channels of a network, and some of those with random weights.
 
-    The network comes first. ``tested`` (K,) labels count for the best of a channel.
+    The network comes first. ``tested`` (K,) labels count for the best of a channel,
+    which has to `lead` the others.
     """
     changes, total = [], len(explainers) * len(pairs.recipients)
     generator = np.random.default_rng(seed)
@@ -154,54 +157,124 @@ def interchange_channels(
     trained, *random = changes
     return {
         layer: _correlate(
-            found, [each[layer] for each in random], pairs, tested, seed=seed
+            [found, *(each[layer] for each in random)],
+            pairs,
+            tested,
+            lead=lead,
+            seed=seed,
         )
         for layer, found in trained.items()
     }
 
 
 def _correlate(
-    changes: Floats,
-    random: list[Floats],
+    networks: list[Floats],
     pairs: Interchanges,
     tested: NDArray[np.bool_],
     *,
+    lead: float,
     seed: int,
 ) -> LayerInterchange:
-    """Correlate changes (P, C) of a layer with labels, and hold them against chance."""
-    differences = pairs.differences
+    """Correlate changes (P, C) of a layer with labels, and hold them against chance.
+
+    Those of the network come first.
+    """
+    changes, differences = np.concatenate(networks, axis=1), pairs.differences
+    exchanged = np.stack(
+        [_sizes(changes, pairs.exchanged(seed + 1 + e)) for e in range(_EXCHANGES)]
+    )
+    found = _told(changes, differences, pairs)
+    found |= {"exchanged": exchanged.max(axis=0)}
+    found |= {"equal": _equal(changes, differences)}
+    ends = np.cumsum([each.shape[1] for each in networks])[:-1]
+    of_each = {name: np.split(each, ends) for name, each in found.items()}
+    own = np.split(exchanged, ends, axis=1)
+    layers = [
+        LayerInterchange(
+            **_of(of_each, i),
+            **_guards(
+                [r for j, r in enumerate(of_each["r"]) if j not in (0, i)], tested
+            ),
+            best_exchanged=_kept(own[i][:, :, tested].max(axis=2, initial=0)),
+        )
+        for i in range(len(networks))
+    ]
+    trained, *random = layers
+    by_chance = [
+        bool(each.leading(channel, tested, pairs.nested, lead))
+        for each in random
+        for channel in range(len(each.r))
+    ]
+    return replace(
+        trained,
+        random_causing=float(np.mean(by_chance)) if len(random) > 1 else np.nan,
+        exchanged_causing=_exchanged_causing(
+            trained, networks[0], own[0], pairs, tested, lead=lead, seed=seed
+        ),
+    )
+
+
+def _of(found: dict[str, list[Floats]], number: int) -> dict[str, Any]:
+    """Return what was found of one network, as a store keeps it."""
+    return {name: _kept(each[number]) for name, each in found.items()}
+
+
+def _told(changes: Floats, differences: Floats, pairs: Interchanges) -> dict[str, Any]:
+    """Return correlations (C, K) and the ends of their intervals."""
     games = pairs.games[np.stack([pairs.recipients, pairs.donors], axis=1)]
     low, high = pair_intervals(changes, differences, games)
     for end in (low, high):
         end[:, pairs.spread < LEAST_GAMES] = np.nan
-    exchanged = [
-        _sizes(changes, pairs.exchanged(seed + 1 + e)) for e in range(_EXCHANGES)
-    ]
-    by_chance = [_sizes(each, differences) for each in random]
-    some = min((found.shape[1] for found in random), default=0)
-    reached = [each.max(axis=0, initial=0) for each in by_chance]
-    found = {
-        "r": pair_correlations(changes, differences),
-        "low": low,
-        "high": high,
-        "exchanged": np.max(exchanged, axis=0),
-        "random": np.max([np.zeros(len(tested)), *reached], axis=0),
-        "equal": _equal(changes, differences),
-        "best_exchanged": _best(exchanged, tested, changes.shape[1]),
-        "best_random": _best(by_chance, tested, some),
+    return {"r": pair_correlations(changes, differences), "low": low, "high": high}
+
+
+def _guards(random: list[Floats], tested: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return what correlations (M, K) of random networks hardly exceed."""
+    sizes = [np.nan_to_num(np.abs(r)) for r in random]
+    best = [each[:, tested].max(axis=1, initial=0) for each in sizes]
+    some = min(map(len, best), default=0)
+    return {
+        "random": _kept(random_guard([np.zeros((0, len(tested))), *sizes])),
+        "best_random": _kept(np.array(best).reshape(len(best), some)),
     }
-    # As a store keeps them, so that what is saved and what is read are equal.
-    kept = {n: a.astype(np.float32).astype(np.float64) for n, a in found.items()}
-    return LayerInterchange(**kept)
+
+
+def _exchanged_causing(
+    layer: LayerInterchange,
+    changes: Floats,
+    exchanged: Floats,
+    pairs: Interchanges,
+    tested: NDArray[np.bool_],
+    *,
+    lead: float,
+    seed: int,
+) -> float:
+    """Return which part of channels causes by labels that were exchanged.
+
+    Each of the exchanges (E, C, K) is held against the others.
+    """
+    second, largest = np.partition(exchanged, -2, axis=0)[-2:]
+    number = 0
+    for e, sizes in enumerate(exchanged):
+        others = np.where(sizes == largest, second, largest)
+        beyond = (sizes > np.maximum(others, layer.least))[:, tested].any(axis=1)
+        if beyond.any():
+            differences = pairs.exchanged(seed + 1 + e)
+            told = _told(changes[:, beyond], differences, pairs)
+            part = replace(layer, **told, exchanged=others[beyond])
+            some = range(int(beyond.sum()))
+            led = [part.leading(c, tested, pairs.nested, lead) for c in some]
+            number += sum(map(bool, led))
+    return number / max(exchanged[:, :, 0].size, 1)
+
+
+def _kept(numbers: Floats) -> Floats:
+    """Round as a store does, so that what is saved and what is read are equal."""
+    return numbers.astype(np.float32).astype(np.float64)
 
 
 def _sizes(changes: Floats, differences: Floats) -> Floats:
     return np.asarray(np.nan_to_num(np.abs(pair_correlations(changes, differences))))
-
-
-def _best(sizes: list[Floats], tested: NDArray[np.bool_], channels: int) -> Floats:
-    best = [each[:, tested].max(axis=1, initial=0) for each in sizes]
-    return np.array(best).reshape(len(sizes), channels)
 
 
 def _equal(changes: Floats, differences: Floats) -> Floats:

@@ -34,7 +34,12 @@ from conceptlrp.statistics.significance import (
     exchanged_games,
     null_moments,
     permutation_p,
+    random_guard,
 )
+
+# What part of random channels may exceed a guard. Seven measures can name a channel,
+# and together they should name at most 2 %.
+_FEW: Final = 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +63,10 @@ class Compared:
     Of the halves the first is to find labels on, the other held out. ``good`` (K,)
     labels can be tested, ``nested`` (K, K) ones are no rivals, labels of equal ``kin``
     (K,) are of one kind, and ``exchanges`` (B, n) has the rows whose labels each row is
-    given in B permutations. Where they are held out, ``numbers`` has flags as numbers,
-    ``alike`` (K, K) how these correlate, and ``mixed`` the same among squares whatever
-    their contents, None where these are not told apart.
+    given in B permutations; ``margin`` is by how much effects must exceed random ones.
+    Where they are held out, ``numbers`` has flags as numbers, ``alike`` (K, K) how
+    these correlate, and ``mixed`` the same among squares whatever their contents, None
+    where these are not told apart.
     """
 
     labels: Labels
@@ -72,17 +78,18 @@ class Compared:
     nested: NDArray[np.bool_]
     kin: NDArray[np.intp]
     exchanges: NDArray[np.int32]
+    margin: float
 
-    def sizes(self, found: Floats) -> Floats:
-        """Return the largest size (K,) of effects (n, K), kin having that of all.
+    def sizes(self, halves: Sequence[Floats]) -> Floats:
+        """Return sizes (C, K) of effects, the larger of both halves and of all kin.
 
-        A network with random weights has no side of its own: what one channel shows of
-        a square, another may show of any.
+        What a random network reaches in either half is no finding in another. It has
+        no side of its own: what one channel shows of a square, another may of any.
         """
-        largest = np.zeros(int(self.kin.max(initial=-1)) + 1)
-        own = np.nanmax(np.abs(found), axis=0, initial=0)
-        np.maximum.at(largest, self.kin, own)
-        return largest[self.kin]
+        own = np.nan_to_num(np.abs(halves)).max(axis=0)
+        largest = np.zeros((int(self.kin.max(initial=-1)) + 1, len(own)))
+        np.maximum.at(largest, self.kin, own.T)
+        return largest[self.kin].T
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +99,7 @@ class MeasureScore:
     ``effect``, ``held_out`` and ``p`` (C, K) are nan for what cannot be tested;
     ``correlation`` (C, K) is that of ranks where they are held out, flags being 0 and
     1, ``mixed`` (C, K) the same among squares whatever their contents; ``random`` (K,)
-    is the largest size of an effect in networks with random weights. Effects that were
+    is the `random_guard` of networks with random weights. Effects that were
     turned round, held-out ones by ``turning`` (C, K), stand for their correlation.
     """
 
@@ -147,6 +154,7 @@ def compare_labels(
         nested=nested_labels(columns),
         kin=codes(kinds or [kind_of(name) for name in labels.names]),
         exchanges=exchanges,
+        margin=asked.over_random,
     )
 
 
@@ -174,8 +182,7 @@ def score_measure(
             both[0] = both[0] * turning_round(finding, halves[0].matrix)
             # What the strongest boards lack, nearly all boards do.
             both = [np.maximum(each, 0) for each in (both[0], both[1] * turning)]
-        # What a random network reaches in either half is no finding in another.
-        sizes.append(compared.sizes(np.concatenate(both)))
+        sizes.append(compared.sizes(both))
         if place < scored:
             ranks.append(finding)
             found.append([np.where(good, each, np.nan) for each in both])
@@ -188,6 +195,7 @@ def score_measure(
     nulls = null_moments(
         ranks, halves[0].matrix.take(good), halves[0].columns.games, compared.exchanges
     )
+    guards = [_guard(sizes, i, trained, compared.margin) for i in range(scored)]
     return [
         MeasureScore(
             table=tables[i],
@@ -197,7 +205,7 @@ def score_measure(
             p=_p(raw[i], null, good),
             correlation=correlation[i],
             mixed=mixed[i],
-            random=np.where(good, _others(sizes, i, trained), np.nan),
+            random=np.where(good, guards[i], np.nan),
             turning=turnings[i],
         )
         for i, null in enumerate(nulls)
@@ -218,10 +226,10 @@ def _mixed(table: NDArray[Any], compared: Compared) -> Floats | None:
     return effects(centered_ranks(rows, compared.mixed.strata), compared.mixed)
 
 
-def _others(sizes: list[Floats], scored: int, trained: int) -> Floats:
-    """Return the largest sizes in the random networks but the one that is scored."""
+def _guard(sizes: list[Floats], scored: int, trained: int, margin: float) -> Floats:
+    """Return what few channels of random networks but the scored one exceed."""
     others = [size for i, size in enumerate(sizes) if i >= trained and i != scored]
-    return np.asarray(np.max([np.zeros_like(sizes[0]), *others], axis=0))
+    return random_guard([sizes[0][:0], *others], margin, _FEW)
 
 
 def _p(effect: Floats, null: Null, good: NDArray[np.bool_]) -> Floats:

@@ -14,7 +14,13 @@ import numpy as np
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
-from conceptlrp.labelling.channel_name import RULE, STRONGEST, ChannelName, described
+from conceptlrp.labelling.channel_name import (
+    RULE,
+    STRONGEST,
+    ChannelName,
+    OwnLabel,
+    described,
+)
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
@@ -53,7 +59,7 @@ class NamedLabel:
     p, q : float
         Of the permutation null, and corrected for all pairs.
     random : float
-        The largest effect of the label in the random networks.
+        The effect that one in 200 channels of the random networks exceeds.
     share, iou, within_board : float or None
         For maps: part of the relevance on the squares of the label, overlap of the
         squares read with them, AUROC within boards.
@@ -192,7 +198,7 @@ class LabelCriteria:
         Least strength, a correlation of ranks; a flag that is told with an AUROC of
         0.9 needs none, since a rare one cannot have much.
     over_random : float
-        By how much the effect must exceed the largest of the random networks.
+        By how much the effect must exceed that of the random networks.
     lead : float
         By which part of its strength the best label must exceed others that it is not
         nested with: noise makes the strength of all labels smaller by one factor.
@@ -237,7 +243,8 @@ class LabelScores(Plain):
         held out, p-values, and p-values corrected for all pairs. NaN for what cannot
         be tested.
     random : dict of str to ndarray of shape (K,)
-        By measure, the largest size of an effect in the random networks.
+        By measure, the size of effects that one in 200 channels of random
+        networks exceeds, and as few any of them by more than `over_random`.
     channels : tuple of ChannelLabels
         What each of the C channels was found to be.
     criteria : LabelCriteria
@@ -366,6 +373,8 @@ class ScoredLabels:
     power : float
         Which part of planted detectors, one for each label with an effect of 0.8,
         would get their label by the same rules.
+    random_own : dict of str to tuple of tuple of OwnLabel
+        By layer, for each of the random networks: what its channels follow best.
     """
 
     target: str
@@ -378,6 +387,9 @@ class ScoredLabels:
     controls: tuple[str, ...]
     exchanged_labelled: Mapping[str, float] = field(default_factory=dict)
     power: float = nan
+    random_own: Mapping[str, tuple[tuple[OwnLabel, ...], ...]] = field(
+        default_factory=dict
+    )
 
     @property
     def power_note(self) -> str:
@@ -397,6 +409,16 @@ class ScoredLabels:
         sizes = {name: len(each.channels) for name, each in self.layers.items()}
         check_channel(sizes, layer, channel, "has no labels")
         return self.layers[layer].channels[channel]
+
+    @property
+    def told(self) -> dict[str, Rule]:
+        """The rules that name channels, by their sentence."""
+        return {
+            rule.sentence: rule
+            for scores in self.layers.values()
+            for channel, rule in zip(scores.channels, scores.rules, strict=False)
+            if rule and any(n.label == rule.sentence for n in channel.labels[:1])
+        }
 
     @property
     def move_note(self) -> str:

@@ -87,9 +87,8 @@ class Rule(Plain):
         Of the ranks of the channel with where the rule holds, among squares of the same
         ply, location class and content, and its 95 % interval by games.
     random, random_correlation, random_rules : float
-        In networks with random weights: the largest r2; the largest correlation of a
-        channel with this rule; and that which nine of ten of their own rules stay
-        below.
+        In networks with random weights: the r2 that 1 % of channels exceed; the size of
+        correlation with this rule that 1 % exceed; and that with rules of their own.
     """
 
     sentence: str
@@ -134,9 +133,9 @@ class Rule(Plain):
         """Tell whether the channel follows it more than those of random networks.
 
         It was sought for this very channel, as labels are not. It has therefore to
-        exceed this rule in random networks by twice as much as a label, and nine of
-        ten of the rules that their channels have of their own; its interval exceeds
-        the former as a label's does.
+        exceed this rule in random networks by twice as much as a label, and what 1 %
+        of their channels reach with rules of their own; its interval exceeds the former
+        as a label's does.
         """
         least = min(map(abs, (self.correlation_low, self.correlation_high)))
         same = self.random_correlation + over_random
@@ -156,12 +155,24 @@ class Rule(Plain):
         bool of shape (N, n, n)
             For every square; of shape (N,) for a rule of the whole board.
         """
-        states, whole = square_states(given_boards(boards, self.size)), not self.window
+        return self.holds_on(square_states(given_boards(boards, self.size)))
+
+    def holds_on(self, states: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """Tell where the rule holds on boards of which states are known."""
+        whole = not self.window
         cases = (
             np.logical_and.reduce([each.holds(states, whole=whole) for each in case])
             for case in self.conditions
         )
         return np.asarray(np.logical_or.reduce(list(cases)))
+
+
+def rules_held(
+    rules: Mapping[str, Rule], boards: NDArray[np.int8]
+) -> dict[str, NDArray[Any]]:
+    """Return on how many squares of boards (N, n, n) rules hold, or if, by name."""
+    held = ((name, rule.holds(boards)) for name, rule in rules.items())
+    return {n: h if h.ndim == 1 else h.sum(axis=(1, 2)) for n, h in held}
 
 
 def square_states(boards: NDArray[Any]) -> NDArray[np.int8]:

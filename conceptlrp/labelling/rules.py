@@ -41,7 +41,7 @@ from conceptlrp.labelling.rule import (
 from conceptlrp.statistics.estimates import known_interval, ratio
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.statistics.ranks import Floats, centered_ranks, codes
-from conceptlrp.statistics.significance import interval_reach
+from conceptlrp.statistics.significance import interval_reach, random_guard
 from conceptlrp.statistics.trees import Path, Trees, grow
 
 #: The rule of every channel, None where there is none.
@@ -61,8 +61,6 @@ _ROUNDING: Final = 1e-9
 _NEAREST: Final = 1e-6
 _BEST: Final = 8
 _LEAST_R2: Final = 0.05
-# Rules of channels of random networks that one's own must be stronger than.
-_BEYOND: Final = 0.9
 _ON_BOARD: Final = (OWN, OPPONENT, EMPTY | LEGAL, LEGAL)
 # Corners, and the whole edge.
 _PLACES: Final = (1, 3)
@@ -173,10 +171,10 @@ def learn_rules(
     found = []
     for i, one in enumerate(learned):
         others = [j for j in range(trained, len(learned)) if j != i]
-        same = [np.abs(flags[i].T @ learned[j].ranks).max(axis=1) for j in others]
-        rules = [rule for j in others for rule in learned[j].rules if rule]
-        theirs = np.abs(np.concatenate([np.zeros(1), *(own[j][0] for j in others)]))
-        largest = np.max([np.zeros(len(one.rules)), *same], axis=0).clip(max=1)
+        same = [np.abs(learned[j].ranks.T @ flags[i]) for j in others]
+        guards = random_guard([np.zeros((0, len(one.rules))), *same]).clip(max=1)
+        told = [np.array([r.r2 if r else 0 for r in learned[j].rules]) for j in others]
+        theirs = [np.abs(own[j][0]) for j in others]
         r, low, high = own[i]
         found.append(
             tuple(
@@ -186,9 +184,9 @@ def learn_rules(
                     correlation=float(r[c]),
                     correlation_low=float(low[c]),
                     correlation_high=float(high[c]),
-                    random=max((rule.r2 for rule in rules), default=0.0),
-                    random_correlation=float(largest[c]),
-                    random_rules=float(np.quantile(theirs, _BEYOND)),
+                    random=_guard(told),
+                    random_correlation=float(guards[c]),
+                    random_rules=_guard(theirs),
                 )
                 for c, rule in enumerate(one.rules)
             )
@@ -443,6 +441,11 @@ def _unit(columns: NDArray[np.float32]) -> NDArray[np.float32]:
     length = np.sqrt(np.square(columns).sum(axis=0))
     kept = length > _ROUNDING * len(columns)
     return np.asarray(np.where(kept, columns / np.where(kept, length, 1), 0))
+
+
+def _guard(numbers: Sequence[Floats]) -> float:
+    """Return what 1 % of channels (C,) of random networks exceed."""
+    return float(random_guard([np.zeros((0, 1)), *(n[:, None] for n in numbers)])[0])
 
 
 def _mean(values: NDArray[Any]) -> float:

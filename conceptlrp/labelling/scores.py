@@ -34,7 +34,15 @@ from conceptlrp.labelling.channel_name import (
     RELEVANCE,
     STRONGEST,
 )
-from conceptlrp.labelling.columns import Columns, position_columns, square_columns
+from conceptlrp.labelling.columns import (
+    Columns,
+    moved_maps,
+    place_columns,
+    place_exchanges,
+    place_labels,
+    position_columns,
+    square_columns,
+)
 from conceptlrp.labelling.controls import exchange_positions
 from conceptlrp.labelling.measures import (
     Compared,
@@ -44,12 +52,6 @@ from conceptlrp.labelling.measures import (
     strongest_boards,
 )
 from conceptlrp.labelling.naming import name_channels
-from conceptlrp.labelling.places import (
-    moved_maps,
-    place_columns,
-    place_exchanges,
-    place_labels,
-)
 from conceptlrp.labelling.result import LabelCriteria, LabelScores
 from conceptlrp.labelling.rules import Rules, learn_rules
 from conceptlrp.labels import MOVE_LABELS, Labels
@@ -144,54 +146,55 @@ class Comparison:
         networks: Sequence[Tables],
         *,
         scored: int | None = None,
-        exchange: bool = False,
+        exchanges: int = 0,
     ) -> list[LabelScores]:
         """Score networks by the same rules, each held against the random ones.
 
-        A network with random weights is held against the others of its kind. With
-        `exchange` the first one follows a second time, its positions exchanged within
-        their plies; it counts among those that are `scored`.
+        A network with random weights is held against the others of its kind. So many
+        `exchanges` of positions within plies follow the first network, of its tables;
+        they count among those that are `scored`.
         """
-        number = len(networks) + exchange if scored is None else scored
+        number = len(networks) + exchanges if scored is None else scored
         by_measure: dict[str, list[MeasureScore]] = {}
         for measure in self._measures(networks[0]):
-            tables, compared = self._tables(networks, measure, exchange=exchange)
+            tables, compared = self._tables(networks, measure, exchanges)
             by_measure[measure] = score_measure(
                 tables,
                 compared,
                 scored=number,
-                trained=1 + exchange,
+                trained=1 + exchanges,
                 turned=measure == STRONGEST,
             )
-        rules = self._rules(networks, exchange=exchange) or [()] * number
+        rules = self._rules(networks, exchanges) or [()] * number
         return [
             self._found({m: each[i] for m, each in by_measure.items()}, rules[i])
             for i in range(number)
         ]
 
-    def _rules(self, networks: Sequence[Tables], *, exchange: bool) -> list[Rules]:
+    def _rules(self, networks: Sequence[Tables], exchanges: int) -> list[Rules]:
         """Learn rules of where channels fire, or how much where maps have no place."""
         followed = FEATURE_MAP if FEATURE_MAP in networks[0] else ACTIVATION
         if self.boards is None or followed not in networks[0]:
             return []
-        tables, compared = self._tables(networks, followed, exchange=exchange)
+        tables, compared = self._tables(networks, followed, exchanges)
         boards = self.boards if tables[0].ndim == 2 else self.boards[self._rows]
-        asked, trained = self.criteria, 1 + exchange
+        asked, trained = self.criteria, 1 + exchanges
         return learn_rules(tables, boards, compared.halves, asked, trained=trained)
 
     def _tables(
-        self, networks: Sequence[Tables], measure: str, *, exchange: bool
+        self, networks: Sequence[Tables], measure: str, exchanges: int
     ) -> tuple[list[NDArray[Any]], Compared]:
         """Return a measure of all networks, and what it is compared with."""
         source = _DERIVED.get(measure, measure)
         tables = [np.asarray(network[source]) for network in networks]
         of_values = tables[0].ndim == 2
-        if exchange:
-            plies = self.plies if of_values else self.plies[self._rows]
-            seed = self.criteria.seed
+        plies = self.plies if of_values else self.plies[self._rows]
+        for e in range(exchanges):
+            # An exchange takes two seeds.
+            seed = self.criteria.seed + 2 * e
             other = exchange_positions(tables[0], plies, seed=seed)
             placed = measure in (PLACE, FIRING_PLACE)
-            tables.insert(1, moved_maps(other, seed=seed) if placed else other)
+            tables.insert(1 + e, moved_maps(other, seed=seed) if placed else other)
         if measure == STRONGEST:
             return [strongest_boards(table) for table in tables], self.of_moves
         if measure in _DERIVED:

@@ -14,11 +14,13 @@ from conceptlrp.ablation.sample import FollowedSample, follow_sample, spread_row
 from conceptlrp.errors import OutputExistsError, check_names
 from conceptlrp.labelling.controls import detector_power
 from conceptlrp.labelling.edit_result import EditedBoards
+from conceptlrp.labelling.edit_tables import own_labels
 from conceptlrp.labelling.edited_boards import follow_edits
 from conceptlrp.labelling.interchange_result import Interchange, tested_labels
 from conceptlrp.labelling.interchanging import draw_interchanges, interchange_channels
 from conceptlrp.labelling.networks import Networks, above_own_mean, random_network
 from conceptlrp.labelling.result import LabelCriteria, LabelScores, ScoredLabels
+from conceptlrp.labelling.rule import rules_held
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import (
     LABELS,
@@ -179,10 +181,10 @@ def label(
     explainer = store_explainer(store, network, layers=layers)
     if save:
         store.results.check_free(ScoredLabels, target=target, overwrite=overwrite)
-    study = _prepare(
+    study = prepare_study(
         store, explainer, asked, target, n_positions, split=seed, seed=seed, maps=True
     )
-    scores = _score(study.networks, study.comparison, report)
+    scores = score_networks(study.networks, study.comparison, report)
     found = ScoredLabels(
         target=study.networks.target_name,
         positions=len(study.sample),
@@ -206,9 +208,14 @@ def label(
             [each[0] for each in scores.values()],
             study.controls,
         ),
+        random_own={
+            layer: tuple(own_labels(each, study.controls) for each in every[2:])
+            for layer, every in scores.items()
+        },
     )
     if save:
-        checked, edited = study.interchange(report), study.edits(found, report)
+        checked = study.interchange(found, report)
+        edited = study.edits(found, report)
         store.results.save(found, overwrite=overwrite)
         # One that was made before may be of games that labels were found on.
         store.results.save(checked, overwrite=True)
@@ -250,7 +257,7 @@ def interchange(
     n_donors : int
         Donors of each position, as far as there are.
     n_random : int
-        Networks with random weights; 16 channels of a layer stand for all.
+        Networks with random weights; 24 channels of a layer stand for all.
     seed : int
         The same seed gives the same numbers.
     save, overwrite : bool
@@ -282,7 +289,8 @@ def interchange(
     )
     asked = LabelOptions(n_random=n_random, n_recipients=n_positions, n_donors=n_donors)
     study = held_out_study(store, explainer, asked, target, seed)
-    found = study.interchange(on_progress or (lambda *_: None))
+    scored = store.results.get(ScoredLabels, target=target)
+    found = study.interchange(scored, on_progress or (lambda *_: None))
     if not found.pairs:
         msg = (
             f"{store.path}: no two positions of different games that were held out "
@@ -317,18 +325,28 @@ class Study:
             on_progress=report,
         )
 
-    def interchange(self, report: OnProgress) -> Interchange:
-        """Interchange channels at positions of the games that are held out."""
+    def interchange(
+        self, scored: ScoredLabels | None, report: OnProgress
+    ) -> Interchange:
+        """Interchange channels at positions of the games that are held out.
+
+        Rules that name channels are labels of these.
+        """
         asked, sample, networks = self.asked, self.sample, self.networks
+        rules = {} if scored is None else scored.told
+        held = Labels(rules_held(rules, boards_of(sample.corpus)), {}, {})
+        comparison = replace(
+            self.comparison, labels=self.comparison.labels.joined(held)
+        )
         pairs = draw_interchanges(
             sample,
-            self.comparison,
+            comparison,
             recipients=asked.n_recipients,
             donors=asked.n_donors,
             seed=self.seed,
         )
-        names, spread = self.comparison.labels.names, pairs.spread
-        tested = tested_labels(names, self.controls, spread)
+        names, spread = comparison.labels.names, pairs.spread
+        tested = tested_labels(names, (*self.controls, *rules), spread)
         manifest = networks.store.manifest
         return Interchange(
             target=networks.target_name,
@@ -346,11 +364,13 @@ class Study:
                 sample,
                 pairs,
                 tested,
+                lead=comparison.criteria.lead,
                 seed=self.seed,
                 on_progress=report,
             ),
             network=str(manifest.network.get("digest", "")),
             corpus=str(manifest.corpus.get("digest", "")),
+            rules=tuple(rules),
         )
 
 
@@ -370,12 +390,12 @@ def held_out_study(
         own = tuple(n for n in first.labels if n in kept and n not in LABELS)
         asked = replace(asked, columns=own, criteria=first.criteria)
         held_out, split = scored.positions, scored.seed
-    return _prepare(
+    return prepare_study(
         store, explainer, asked, target, held_out, split=split, seed=seed, maps=False
     )
 
 
-def _prepare(
+def prepare_study(
     store: Store,
     explainer: Explainer,
     asked: LabelOptions,
@@ -395,7 +415,7 @@ def _prepare(
     # Drawn apart from the games that are held out, which would all be drawn.
     mapped = spread_rows(sample.games, asked.n_maps, seed=seed + 1)
     random = (
-        above_own_mean(random_network(explainer, seed=seed * asked.n_random + i), store)
+        above_own_mean(random_network(explainer, seed=100 * split + i), store)
         for i in range(asked.n_random)
     )
     index, explainers = store.target_index(target), (explainer, *random)
@@ -417,8 +437,12 @@ def _prepare(
     return Study(networks, sample, comparison, controls, asked, seed)
 
 
-def _score(
-    networks: Networks, comparison: Comparison, report: OnProgress
+def score_networks(
+    networks: Networks,
+    comparison: Comparison,
+    report: OnProgress,
+    *,
+    exchanges: int = 1,
 ) -> dict[str, list[LabelScores]]:
     """Score networks by layer as memory allows: trained, exchanged, and random."""
     values, found = networks.values(report), {}
@@ -428,7 +452,7 @@ def _score(
             tables: list[dict[str, NDArray[Any]]] = []
             for summed, mapped in zip(values, maps, strict=True):
                 tables.append(summed.pop(layer) | mapped.pop(layer))
-            found[layer] = comparison.score(tables, exchange=True)
+            found[layer] = comparison.score(tables, exchanges=exchanges)
             report("layers", len(found), len(networks.explainers[0].layers))
     return found
 

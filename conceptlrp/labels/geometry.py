@@ -272,7 +272,7 @@ def ends_of_long_lines(own: Words, opponent: Words, shortest: int) -> Words:
 
 
 def walls(own: Words, empty: Words) -> Words:
-    """Return discs in four or more on a line, with empty squares on one same side."""
+    """Return discs in rows of four or more with empty squares along one side."""
     before = (empty << 8, empty >> 8)
     found = _rows_of_four(own & before[0], 1) | _rows_of_four(own & before[1], 1)
     beside = ((empty << 1) & NOT_FILE_A, (empty >> 1) & NOT_FILE_H)
@@ -299,7 +299,11 @@ def safe_axes(empty: Words, board: BoardParts) -> list[Words]:
 
 
 def stable_discs(own: Words, safe: list[Words]) -> Words:
-    """Return the least set of own discs that is stable by contact on each axis."""
+    """Return discs that are stable by contact, a lower bound of what is stable.
+
+    The least set S of own discs such that on each of the four axes the disc's line
+    is full, or a neighbour on that axis is off the board or in S.
+    """
     stable = own & safe[0] & safe[1] & safe[2] & safe[3]
     while True:
         grown = own.copy()

@@ -58,7 +58,8 @@ class Attribution:
         their conditional heatmaps. Of the layers that these were asked of.
     mode : str
         How conditional heatmaps were computed: "forward" (one sweep for all
-        channels and targets), "reverse" (a pass for each) or "hooks".
+        channels and targets), "reverse" (a pass for each), "both" (in some layers
+        this, in others that) or "hooks".
     baseline : str
         What relevance of layers and channels is measured from: "zero", "mean" or
         "donor". The input has no baseline.

@@ -215,6 +215,30 @@ class Explainer:
             every = {n: channel_rows(n, None, f) for n, f in features.items()}
             return summarize_batch(passed, parsed, corpus, every)
 
+    def channel_heatmaps(
+        self,
+        positions: Positions,
+        channels: Mapping[str, ArrayLike],
+        *,
+        targets: Targets = ("played",),
+        baseline: AnyBaseline = None,
+    ) -> dict[str, NDArray[Any]]:
+        """Return conditional heatmaps alone, (N, T, K, n, n) by layer, in one batch.
+
+        Shapes: `channels` (N, K), or (N, T, K) where each target has its own.
+        """
+        corpus = self.corpus(positions)
+        parsed = parse_targets(targets, self.size)
+        above = self.baseline_for(corpus, baseline)
+        with self.run(corpus, baseline=above) as passed:
+            relevance = passed.layer_relevance(begin(passed, parsed, corpus)[0])
+            rows = {
+                layer: channel_rows(layer, np.asarray(every), passed.features[layer])
+                for layer, every in channels.items()
+            }
+            found = passed.conditional(relevance, rows)[0]
+            return {layer: as_array(maps) for layer, maps in found.items()}
+
     @contextmanager
     def forward(self, planes: Tensor, *, baseline: Baseline = ZERO) -> Iterator[Passed]:
         """Run the network on planes (N, P, n, n), for relevance to flow meanwhile.

@@ -35,7 +35,7 @@ class Starts(NamedTuple):
     white: NDArray[np.uint64]
     mover: NDArray[np.uint8]
 
-    def take(self, rows: slice) -> "Starts":
+    def take(self, rows: slice | NDArray[np.int64]) -> "Starts":
         """Choose some of them."""
         return Starts(self.black[rows], self.white[rows], self.mover[rows])
 

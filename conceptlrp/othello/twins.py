@@ -10,6 +10,7 @@ games too. There are 10,579 keys, the most common one that of 84 games.
 Shapes use N positions, G games and P decision positions.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,10 @@ from conceptlrp.othello.replay import moves_per_game, replay
 from conceptlrp.othello.symmetry import canonical, mixed
 
 Bitboards = NDArray[np.uint64]
+#: Words of positions, and the game that each stands in.
+Standing = tuple[NDArray[np.uint64], NDArray[np.int32]]
+# Games that are played again together.
+_GAMES = 1 << 14
 
 
 def game_keys(games: Games) -> NDArray[np.int64]:
@@ -51,48 +56,55 @@ def game_keys(games: Games) -> NDArray[np.int64]:
     >>> game_keys(Games.from_moves([[19, 18, 17], [26, 18, 10], [19, 20, 37]])).tolist()
     [0, 0, 1]
     """
-    found = replay(games.moves, size=games.size, starts=games.starts)
-    return _keys(found.own, found.opponent, found.game, len(games), games.size)
+    return _keys(list(_replayed(games, np.arange(len(games)))), games)
 
 
 def position_keys(corpus: Corpus) -> NDArray[np.int64]:
     """Return the key of each position's game (N,), by its boards without any move."""
-    used, game = np.unique(corpus.game, return_inverse=True)
-    games = corpus.games.take(used)
-    found = replay(games.moves, size=games.size, starts=games.starts)
-    bare = np.asarray((games.moves < 0).all(axis=1))
-    moved, alone = ~bare[found.game], bare[game]
-    own = np.concatenate([found.own[moved], corpus.own[alone]])
-    opponent = np.concatenate([found.opponent[moved], corpus.opponent[alone]])
-    of_game = np.concatenate([found.game[moved], game[alone]])
-    return _keys(own, opponent, of_game, len(games), games.size)[game]
+    corpus = corpus.compact()
+    games, bare = corpus.games, np.asarray((corpus.games.moves < 0).all(axis=1))
+    alone = np.flatnonzero(bare[corpus.game])
+    boards = corpus.own[alone], corpus.opponent[alone], corpus.game[alone]
+    moved = _replayed(games, np.flatnonzero(~bare))
+    return _keys([_late(*boards, games.size), *moved], games)[corpus.game]
 
 
-def _keys(
-    own: Bitboards,
-    opponent: Bitboards,
-    game: NDArray[np.integer[Any]],
-    games: int,
-    size: int,
-) -> NDArray[np.int64]:
-    """Join games (G,) that have a late position (P,) in common."""
-    # Games without moves of their own are left, which begin from the usual start.
-    unmoved = np.setdiff1d(np.arange(games), game)
-    game = np.append(game, unmoved)
-    own, opponent = (
-        np.append(side, np.full(len(unmoved), discs, np.uint64))
-        for side, discs in zip((own, opponent), start(size), strict=True)
-    )
+def _replayed(games: Games, numbers: NDArray[np.int64]) -> Iterator[Standing]:
+    """Play some games again, a block at a time, since boards take most memory."""
+    for first in range(0, len(numbers), _GAMES):
+        some = numbers[first : first + _GAMES]
+        starts = games.starts.take(some)
+        found = replay(games.moves[some], size=games.size, starts=starts)
+        yield _late(found.own, found.opponent, some[found.game], games.size)
+
+
+def _late(
+    own: Bitboards, opponent: Bitboards, game: NDArray[np.integer[Any]], size: int
+) -> Standing:
+    """Return a word for each late position of whole games, and its game."""
     ply = count(own | opponent).astype(np.int64) - 4
-    last = np.full(games, -4)
+    last = np.full(game.max(initial=-1) + 1, -4)
     np.maximum.at(last, game, ply)
     late = ply >= np.minimum(moves_per_game(size) // 3, last[game])
     mine, theirs, _ = canonical(own[late], opponent[late])
-    words = mixed(mine, theirs)
+    return mixed(mine, theirs), game[late].astype(np.int32)
+
+
+def _keys(parts: list[Standing], games: Games) -> NDArray[np.int64]:
+    """Join games (G,) that have a late position in common."""
+    # Games without moves of their own are left, which begin from the usual start.
+    unmoved = np.ones(len(games), np.bool_)
+    for _, game in parts:
+        unmoved[game] = False
+    left = np.flatnonzero(unmoved)
+    own, opponent = (np.full(len(left), d, np.uint64) for d in start(games.size))
+    parts = [*parts, _late(own, opponent, left, games.size)]
+    words, standing = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(words)
-    equal = np.flatnonzero(words[order[1:]] == words[order[:-1]])
-    standing = game[late][order]
+    words, standing = words[order], standing[order]
+    equal = np.flatnonzero(words[1:] == words[:-1])
     pairs = standing[equal], standing[equal + 1]
-    graph = coo_array((np.ones(len(equal), np.bool_), pairs), shape=(games, games))
+    shape = (len(games), len(games))
+    graph = coo_array((np.ones(len(equal), np.bool_), pairs), shape=shape)
     keys: NDArray[np.int64] = connected_components(graph, directed=False)[1]
     return keys.astype(np.int64)

@@ -5,7 +5,7 @@ functions of `conceptlrp.reference` find for one channel; here nothing is read t
 and boards are described when somebody looks at them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from typing import Any
@@ -240,9 +240,13 @@ class LayerReport:
         """Report some channels, in their order."""
         stored = self.stored
         strips = LayerStrips(stored, self.count)
-        for columns in read_columns(
-            stored.store, stored.layer, channels, target=stored.target
-        ):
+        known = list(stored.statistics.columns)
+        if [column.channel for column in known] == list(channels):
+            groups: Iterable[list[Column]] = [known]
+        else:
+            about = stored.store, stored.layer, channels
+            groups = read_columns(*about, target=stored.target)
+        for columns in groups:
             plans = [strips.plans(column) for column in columns]
             rankings = [plan.ranking for each in plans for plan in each.values()]
             rows = np.concatenate([ranking.rows for ranking in rankings])
@@ -250,6 +254,7 @@ class LayerReport:
             for column, plan in zip(columns, plans, strict=True):
                 found = strips.describe(column.channel, plan, shelf)
                 yield _report(stored, column, found, self.notes)
+            del columns, column
 
     def frame(self) -> "pd.DataFrame":
         """Return a table, one row a channel."""
@@ -314,8 +319,8 @@ def channel_report(
     """
     store = open_store(store)
     store.check_channel(layer, channel)
-    found = layer_report(store, layer, target=target, count=count, notes=notes)
-    return next(found.reports([int(channel)]))
+    about, chosen = (layer, target, count, notes), [int(channel)]
+    return next(_layer_report(store, *about, channels=chosen).reports(chosen))
 
 
 def layer_report(
@@ -341,11 +346,22 @@ def layer_report(
     LayerReport
         Iterate over it for the reports of its channels.
     """
-    store = open_store(store)
+    about = layer, target, count, notes
+    return _layer_report(open_store(store), *about, results=results)
+
+
+def _layer_report(
+    store: Store,
+    layer: str,
+    target: int | str,
+    count: int,
+    notes: Notes | None,
+    **options: Any,
+) -> LayerReport:
     if count < 1:
         msg = f"count is {count} boards a strip, expected at least 1"
         raise ValueError(msg)
-    stored = read_layer(store, layer, target=target, results=results)
+    stored = read_layer(store, layer, target=target, **options)
     return LayerReport(stored, count, notes or {})
 
 

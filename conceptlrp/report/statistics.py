@@ -7,7 +7,8 @@ channels are kept; columns are read some channels at a time.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class LayerStatistics:
     `phase_*` (P, C) those of ten plies each and `move_*` (65, C) those of the positions
     where a square, or a pass, is explained, nan where there are none. `order` has
     channels by magnitude, `neighbours` (C, k) those of most similar shares with their
-    cosine.
+    cosine. `columns` are those that were asked for.
     """
 
     layer: str
@@ -61,6 +62,7 @@ class LayerStatistics:
     move_share: Table
     neighbours: NDArray[np.intp]
     similarity: Table
+    columns: "tuple[Column, ...]" = ()
 
     @property
     def channels(self) -> int:
@@ -74,17 +76,21 @@ class LayerStatistics:
 
 
 def layer_statistics(
-    store: Store, layer: str, *, target: int | str = 0
+    store: Store, layer: str, *, target: int | str = 0, channels: Sequence[int] = ()
 ) -> LayerStatistics:
-    """Compute the statistics of a layer in one pass over a store."""
-    phase = store.columns.metadata.of_positions("ply").astype(np.int64) // PHASE_PLIES
-    sums = _Sums(int(phase.max(initial=0)) + 1, store.channels(layer))
+    """Compute the statistics of a layer, and read columns, in one pass over a store."""
+    ply = store.columns.metadata.of_positions("ply")
+    sums = _Sums(int(ply.max(initial=0)) // PHASE_PLIES + 1, store.channels(layer))
+    columns = _Columns(store, layer, channels, target)
     for rows in _row_blocks(store):
         share = store.arrays.share(layer, rows=rows, target=target)
-        sums.add(share, store.arrays.activation(layer, rows=rows) != 0, phase[rows])
+        phase = ply[rows].astype(np.int64) // PHASE_PLIES
+        sums.add(share, store.arrays.activation(layer, rows=rows) != 0, phase)
         moves = store.arrays.explained_square(rows=rows, target=target)
         sums.add_moves(share, moves)
-    return _of_sums(layer, sums)
+        if len(channels):
+            columns.read(rows)
+    return replace(_of_sums(layer, sums), columns=tuple(columns))
 
 
 def _row_blocks(store: Store) -> Iterator[slice]:
@@ -230,21 +236,41 @@ class Column:
     activation: Numbers
 
 
+class _Columns:
+    """Columns of some channels, read a block of rows at a time."""
+
+    def __init__(
+        self, store: Store, layer: str, channels: Sequence[int], target: int | str
+    ) -> None:
+        self._arrays, self._layer, self._target = store.arrays, layer, target
+        self._channels = np.asarray(channels, np.int64)
+        self._tables = np.empty((3, len(channels), len(store)), np.float32)
+
+    def read(self, rows: slice) -> None:
+        relevance, share, activation = self._tables
+        some: Any = {"rows": rows, "channels": self._channels}
+        found = self._arrays.relevance(self._layer, target=self._target, **some)
+        norm = self._arrays.norm(self._layer, rows, self._target)
+        relevance[:, rows], share[:, rows] = found.T, share_of(found, norm).T
+        activation[:, rows] = self._arrays.activation(self._layer, **some).T
+
+    def __iter__(self) -> Iterator[Column]:
+        for i, channel in enumerate(self._channels.tolist()):
+            yield Column(channel, *self._tables[:, i])
+
+
 def read_columns(
     store: Store, layer: str, channels: Sequence[int], *, target: int | str = 0
 ) -> Iterator[list[Column]]:
-    """Read columns, as many at a time as fit in 100 MB."""
+    """Read columns, as many at a time as fit in 50 MB, and at least four."""
     width = max(_CHUNK, _GROUP // max(len(store), 1) // _CHUNK * _CHUNK)
     for start in range(0, len(channels), width):
-        chosen = np.asarray(channels[start : start + width])
-        tables = np.empty((3, len(chosen), len(store)), np.float32)
-        arrays, relevance, share, activation = store.arrays, *tables
+        columns = _Columns(store, layer, channels[start : start + width], target)
         for rows in _row_blocks(store):
-            found = arrays.relevance(layer, rows=rows, channels=chosen, target=target)
-            relevance[:, rows] = found.T
-            share[:, rows] = share_of(found, arrays.norm(layer, rows, target)).T
-            activation[:, rows] = arrays.activation(layer, rows=rows, channels=chosen).T
-        yield [Column(c, *tables[:, i]) for i, c in enumerate(chosen.tolist())]
+            columns.read(rows)
+        yield list(columns)
+        # So that memory never holds two groups.
+        del columns
 
 
 def channel_statistics(column: Column, layer: LayerStatistics) -> ChannelStatistics:

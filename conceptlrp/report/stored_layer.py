@@ -3,7 +3,7 @@
 Shapes use C channels, k reference boards a channel and n x n squares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from conceptlrp.statistics.estimates import Estimate
 
 _MARKERS = 8
+_BOARDS = 1 << 16
 #: What mean maps are means of, in words.
 MAPS_OF = {"positions": "all positions", "references": "its most relevant boards"}
 
@@ -124,10 +125,12 @@ def _region_masks(
 
 def _square_shares(store: Store, size: int) -> NDArray[np.float64]:
     """Mean share of own, opponent's, empty and legal squares on all boards, (4,)."""
-    own, opponent = store.positions.own, store.positions.opponent
-    legal = legal_moves(own, opponent, size=size)
-    counts = [float(count(words).mean()) for words in (own, opponent, legal)]
-    mine, theirs, moves = (each / size**2 for each in counts)
+    counts, corpus = np.zeros(3), store.positions
+    for first in range(0, len(corpus), _BOARDS):
+        some = corpus[first : first + _BOARDS]
+        words = some.own, some.opponent, some.legal
+        counts += [count(each).sum() for each in words]
+    mine, theirs, moves = counts / len(corpus) / size**2
     return np.array([mine, theirs, 1 - mine - theirs, moves])
 
 
@@ -308,16 +311,21 @@ class StoredLayer:
 
 
 def read_layer(
-    store: Store, layer: str, *, target: int | str = 0, results: StoredResults | None
+    store: Store,
+    layer: str,
+    *,
+    target: int | str = 0,
+    results: StoredResults | None = None,
+    channels: Sequence[int] = (),
 ) -> StoredLayer:
-    """Read what a store holds about a layer; refuses layers that it does not have."""
+    """Read what a store holds about a layer, and columns of some channels with it."""
     name = store.targets[store.target_index(target)]
     store.channels(layer)
     return StoredLayer(
         store=store,
         layer=layer,
         target=name,
-        statistics=layer_statistics(store, layer, target=name),
+        statistics=layer_statistics(store, layer, target=name, channels=channels),
         references={
             kind: store.references(layer, kind, target=name) for kind in REFERENCE_KINDS
         },

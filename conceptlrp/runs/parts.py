@@ -174,7 +174,7 @@ def _uniform(rows: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
 Index = NDArray[np.int64]
 Maps = NDArray[np.float32]
 Rankings = dict[tuple[int, str, str], tuple[Index, Maps]]
-#: Maps by target, row, number of the layer and channel.
+#: Maps by row, target, number of the layer and channel.
 MapsByPlace = Mapping[tuple[int, ...], Maps]
 _BATCHES = 16
 
@@ -183,12 +183,11 @@ _BATCHES = 16
 class BlockSpec:
     """Maps of reference boards that are computed and kept together.
 
-    ``target`` is the index of the target; ``pairs`` (m, 3) are row of the store, number
-    of the layer and channel of each map.
+    ``pairs`` (m, 4) are row of the store, target, number of the layer and channel of
+    each map.
     """
 
     index: int
-    target: int
     pairs: Index
 
     def __len__(self) -> int:
@@ -221,23 +220,21 @@ def reference_blocks(
     Each map comes once, even where several rankings want it. A position takes several
     times what it does in a shard.
     """
-    blocks: list[BlockSpec] = []
     batches = min(_BATCHES, max(1, shard_size // batch_size // 8))
-    for target in sorted({index for index, _, _ in rankings}):
-        pairs = _pairs(rankings, layers, target)
-        for chosen, _ in _groups(pairs, batches * batch_size):
-            blocks.append(BlockSpec(len(blocks), target, pairs[np.sort(chosen)]))
-    return blocks
+    pairs = _pairs(rankings, layers)
+    return [
+        BlockSpec(number, pairs[np.sort(chosen)])
+        for number, (chosen, _) in enumerate(_groups(pairs, batches * batch_size))
+    ]
 
 
-def _pairs(rankings: Rankings, layers: Sequence[str], target: int) -> Index:
-    """Return the different (row, layer, channel) of all rankings of a target."""
-    found = [np.empty((0, 3), np.int64)]
-    for (index, _, layer), (rows, _) in rankings.items():
-        if index == target:
-            channels, places = np.nonzero(rows >= 0)
-            number = np.full(len(channels), layers.index(layer))
-            found.append(np.stack([rows[channels, places], number, channels], axis=1))
+def _pairs(rankings: Rankings, layers: Sequence[str]) -> Index:
+    """Return the different (row, target, layer, channel) of all rankings."""
+    found = [np.empty((0, 4), np.int64)]
+    for (target, _, layer), (rows, _) in rankings.items():
+        channels, places = np.nonzero(rows >= 0)
+        at = (np.full(len(channels), each) for each in (target, layers.index(layer)))
+        found.append(np.stack([rows[channels, places], *at, channels], axis=1))
     return np.unique(np.concatenate(found), axis=0)
 
 
@@ -257,11 +254,10 @@ def _groups(pairs: Index, n_positions: int) -> Iterator[tuple[Index, Index]]:
 def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> Receipt:
     """Compute the maps of a block and write them."""
     maps = np.zeros((len(spec), job.corpus.size, job.corpus.size), np.float32)
-    target = job.spec.targets[spec.target]
     for chosen, found in conditional_heatmaps(
         job.explainer,
         job.corpus,
-        target,
+        job.spec.targets,
         spec.pairs,
         job.layers,
         job.batch_size,
@@ -270,70 +266,74 @@ def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> 
         check_finite("maps", found, 0)
         maps[chosen] = found
         on_maps(len(chosen))
-    pairs = {"pairs": spec.pairs, "target": np.array(spec.target)}
-    return write_block(job.path, spec.index, {**pairs, "heatmaps": maps})
+    return write_block(job.path, spec.index, {"pairs": spec.pairs, "heatmaps": maps})
 
 
 def conditional_heatmaps(
     explainer: Explainer,
     corpus: Corpus,
-    target: Target,
+    targets: Sequence[Target],
     pairs: Index,
     layers: Sequence[str],
     batch_size: int,
     *,
     baseline: Baseline,
 ) -> Iterator[tuple[Index, Maps]]:
-    """Compute the conditional heatmaps of pairs (M, 3) of positions and channels.
+    """Compute the conditional heatmaps of pairs (M, 4); see `BlockSpec`.
 
-    Positions are explained once each, those with equally many channels together. Yields
+    Positions are explained once each, those with equally many maps together. Yields
     which of the pairs come next (m,), and their conditional heatmaps (m, n, n).
     """
     for chosen, counts in _groups(pairs, batch_size):
         rows = pairs[chosen[np.cumsum(counts) - counts], 0]
-        member = np.repeat(np.arange(len(rows)), counts)
-        channels, slots = _by_layer(pairs[chosen], member, len(rows), layers)
-        found = explainer.attribute(
+        place = np.repeat(np.arange(len(rows)), counts), pairs[chosen, 1]
+        shape = (len(rows), len(targets))
+        channels, slots = _by_layer(pairs[chosen], place, shape, layers)
+        found = explainer.channel_heatmaps(
             corpus[rows],
-            targets=[target.take(rows)],
-            conditional=channels,
-            batch_size=batch_size,
+            channels,
+            targets=[target.take(rows) for target in targets],
             baseline=baseline.take(rows),
         )
         maps = np.zeros((len(chosen), corpus.size, corpus.size), np.float32)
         for number, layer in enumerate(layers):
-            here = pairs[chosen, 1] == number
+            here = pairs[chosen, 2] == number
             if layer in channels:
-                maps[here] = found.conditional[layer][member[here], 0, slots[here]]
+                maps[here] = found[layer][(*(at[here] for at in place), slots[here])]
         yield chosen, maps
 
 
 def _by_layer(
-    pairs: Index, member: Index, n_positions: int, layers: Sequence[str]
+    pairs: Index,
+    place: tuple[Index, Index],
+    shape: tuple[int, int],
+    layers: Sequence[str],
 ) -> tuple[dict[str, Index], Index]:
-    """Lay channels out as rows of each layer, (n, K); shorter rows repeat channel 0.
+    """Lay channels out as rows of each layer, (n, T, K); shorter rows repeat channel 0.
 
-    Returns the channels by layer, and in which column of its layer each pair is (m,).
+    Shapes: `place` position and target of each pair (m,), `shape` (n, T). Returns the
+    channels by layer, and in which column of its layer each pair is (m,).
     """
     slots = np.zeros(len(pairs), np.int64)
     channels: dict[str, Index] = {}
+    member = np.ravel_multi_index(place, shape)
     for number, layer in enumerate(layers):
-        here = np.flatnonzero(pairs[:, 1] == number)
+        here = np.flatnonzero(pairs[:, 2] == number)
         if len(here) == 0:
             continue
-        counts = np.bincount(member[here], minlength=n_positions)
+        counts = np.bincount(member[here], minlength=shape[0] * shape[1])
         begins = np.cumsum(counts) - counts
         slots[here] = np.arange(len(here)) - begins[member[here]]
-        table = np.zeros((n_positions, counts.max()), np.int64)
-        table[member[here], slots[here]] = pairs[here, 2]
-        channels[layer] = table
+        table = np.zeros((len(counts), counts.max()), np.int64)
+        table[member[here], slots[here]] = pairs[here, 3]
+        channels[layer] = table.reshape(*shape, -1)
     return channels, slots
 
 
 def maps_of_blocks(blocks: Mapping[int, Arrays]) -> dict[tuple[int, ...], Maps]:
-    """Return the maps of finished blocks by target, row, layer and channel."""
+    """Return the maps of finished blocks by row, target, layer and channel."""
     return {
-        (int(block["target"]), *pair): each
+        tuple(pair): each
         for block in blocks.values()
         for pair, each in zip(block["pairs"].tolist(), block["heatmaps"], strict=True)
     }
@@ -348,7 +348,7 @@ def reference_tables(
         table = np.zeros((*rows.shape, size, size), np.float32)
         number = layers.index(layer)
         for channel, place in zip(*np.nonzero(rows >= 0), strict=True):
-            key = (target, int(rows[channel, place]), number, int(channel))
+            key = (int(rows[channel, place]), target, number, int(channel))
             table[channel, place] = maps[key]
         group = f"{target}/{kind}/{layer}"
         arrays |= {f"{group}/rows": rows, f"{group}/scores": scores}

@@ -198,6 +198,22 @@ def paired_difference(
     return Estimate(mean, float(low), float(high), len(values), number)
 
 
+def ratio_intervals(
+    parts: ArrayLike, whole: ArrayLike, games: ArrayLike
+) -> tuple[Floats, Floats, Floats]:
+    """Return ratios (K,) of sums of parts (N, K) and of a whole (N,), and their ends.
+
+    Student's, of the influences ``(part - ratio whole) / sum whole`` of games.
+    """
+    columns, game = np.asarray(parts, np.float64), codes(games)
+    divisor = np.asarray(whole, np.float64)
+    found = ratio(columns.sum(axis=0), divisor.sum())
+    by_game = np.zeros((int(game.max(initial=-1)) + 1, columns.shape[1]))
+    np.add.at(by_game, game, ratio(columns - found * divisor[:, None], divisor.sum()))
+    half = interval_reach(by_game, len(by_game), 0.975)
+    return found, *known_interval((found - half, found + half), 1, len(by_game))
+
+
 def positions_needed(found: Estimate, effect: float) -> int:
     """Return how many positions an effect would show up on, 4 times in 5; 0 if unknown.
 

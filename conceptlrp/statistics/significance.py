@@ -10,6 +10,7 @@ Shapes use n rows, C channels, K labels, G games and B permutations.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -375,6 +376,23 @@ def permutation_p(
     distance = np.where(difference <= noise, 0.0, distance)
     p: Floats = 2 * student.sf(distance, freedom)
     return np.where(np.isnan(difference), np.nan, p)
+
+
+def random_guard(
+    sizes: Sequence[Floats], margin: float = np.inf, few: float = 0.01
+) -> Floats:
+    """Return levels (K,) that at most `few` of all rows of tables (n, K) exceed.
+
+    They exceed each of them, and any of them by more than `margin`. Rows are channels
+    of networks with random weights, pooled: more of them make the levels more exact,
+    where the largest size would grow with the number of networks.
+    """
+    pooled = np.concatenate(sizes)
+    if not pooled.size:
+        return np.zeros(pooled.shape[1])
+    level = partial(np.quantile, q=1 - few, axis=0, method="higher")
+    levels = level(pooled)
+    return np.asarray(levels + max(level((pooled - levels).max(axis=1)) - margin, 0))
 
 
 def false_discovery_rates(p: ArrayLike) -> Floats:

@@ -53,6 +53,14 @@ class StoredArrays:
         The share is relevance over the sum of its magnitudes over the layer's channels
         (plus 1e-10): the score by which RelMax ranks. It lies between -1 and 1.
         """
+        name, index = f"layers/{layer}", (self._store.target_index(target),)
+        if rows is None and (f"{name}/norm", *index) not in self._norms:
+            columns = self._columns(layer, channels)
+            relevance, norm = self._store.shards.read_together(
+                (f"{name}/relevance", index, columns), (f"{name}/norm", index, None)
+            )
+            self._norms[f"{name}/norm", *index] = norm
+            return share_of(relevance, norm)
         relevance = self.relevance(layer, rows=rows, channels=channels, target=target)
         return share_of(relevance, self.norm(layer, rows, target))
 
@@ -123,10 +131,12 @@ class StoredArrays:
         channels: Selection,
         index: tuple[int, ...] = (),
     ) -> NDArray[Any]:
-        n_channels = self._store.channels(layer)
-        columns = None if channels is None else selected(channels, n_channels)
-        name = f"layers/{layer}/{quantity}"
+        columns, name = self._columns(layer, channels), f"layers/{layer}/{quantity}"
         return self._store.shards.read(name, rows, index, columns)
+
+    def _columns(self, layer: str, channels: Selection) -> NDArray[np.int64] | None:
+        n_channels = self._store.channels(layer)
+        return None if channels is None else selected(channels, n_channels)
 
 
 #: Sets of squares whose share of |relevance| is known; legal ones are empty too.

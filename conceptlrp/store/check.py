@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from conceptlrp.errors import FileFormatError, StoreError
-from conceptlrp.files import file_digest, is_unfinished, listing
+from conceptlrp.files import is_unfinished, listing
 from conceptlrp.hdf5 import dataset_names, opened
+from conceptlrp.store.format.integrity import FileEntry, damage
 from conceptlrp.store.format.manifest import (
-    FileEntry,
     Manifest,
     read_manifest,
     read_receipt,
@@ -25,6 +25,7 @@ from conceptlrp.store.format.schema import (
     SHARD,
     expected_shapes,
 )
+from conceptlrp.store.opened import check_rows
 from conceptlrp.store.results.kinds import former_kind, is_leftover, remedy
 from conceptlrp.store.shards import OpenFile
 from conceptlrp.store.writing.shard_writer import block_files, fits, is_finished
@@ -99,6 +100,7 @@ def check_store(path: str | os.PathLike[str]) -> StoreCheck:
         raise StoreError(msg)
     try:
         manifest = read_manifest(folder)
+        check_rows(folder, manifest)
         found = _Checking(folder, manifest).run()
         # Files that were replaced meanwhile are not missing.
         while not found.is_good and manifest != (now := read_manifest(folder)):
@@ -180,27 +182,15 @@ class _Checking:
             self.finished += 1
 
     def _difference(self, name: str, entry: FileEntry) -> str | None:
-        path = self.folder / name
-        if path.is_symlink():
-            return "is a link, expected a file"
-        if not path.is_file():
-            return "is a folder, expected a file" if path.is_dir() else "is missing"
-        try:
-            size = path.stat().st_size
-            if size != entry.bytes:
-                return f"has {size} bytes, expected {entry.bytes}"
-            self.bytes += size
-            digest = file_digest(path)
-        except OSError as error:
-            return f"cannot be read: {(error.strerror or str(error)).lower()}"
-        if digest != entry.sha256:
-            return f"has the SHA-256 {digest[:12]}…, expected {entry.sha256[:12]}…"
-        return self._odd_content(name) if name in self.shards else None
+        if problem := damage(self.folder / name, entry):
+            return problem
+        self.bytes += entry.bytes
+        return self._odd_content(name, entry) if name in self.shards else None
 
-    def _odd_content(self, name: str) -> str | None:
+    def _odd_content(self, name: str, entry: FileEntry) -> str | None:
         """Say how the datasets of a shard differ from those of the plan."""
         try:
-            opened = OpenFile(self.folder / name, SHARD)
+            opened = OpenFile(self.folder / name, SHARD, entry)
             names = opened.names()
             maps = "maps/rows" in names
             m = len(opened.dataset("maps/rows")) if maps else None

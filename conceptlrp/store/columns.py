@@ -21,7 +21,12 @@ from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
 from conceptlrp.store.format.schema import COLUMNS_TABLE, encode_arrays
 from conceptlrp.store.metadata import COLUMNS, Mask, Metadata, Where
 from conceptlrp.store.opened import OpenedStore
-from conceptlrp.store.results.kinds import COLUMNS_ABOUT, columns_file, replace_listed
+from conceptlrp.store.results.kinds import (
+    COLUMNS_ABOUT,
+    columns_file,
+    replace_listed,
+    whole_file,
+)
 from conceptlrp.store.shards import OpenFile, Selection, selected
 
 #: A condition on positions, or which of them, as a mask of shape (N,).
@@ -140,11 +145,7 @@ class StoredColumns:
         target: int | str,
     ) -> "pd.DataFrame":
         read = {n: self._column(n, rows, target) for n in self._checked(columns)}
-        # Rows share the words, of which a table of text would make a copy each.
-        known = {
-            n: c[0].astype(object)[c[1]] if isinstance(c, tuple) else c
-            for n, c in read.items()
-        }
+        known = {n: _shared(*c) if isinstance(c, tuple) else c for n, c in read.items()}
         return pd.DataFrame(known, index=pd.Index(rows, name="row"))
 
     def _checked(self, columns: Sequence[str] | None) -> Sequence[str]:
@@ -167,7 +168,8 @@ class StoredColumns:
     ) -> NDArray[Any] | tuple[NDArray[Any], NDArray[Any]]:
         """Read a column of some rows, or words and which of them each row has."""
         if name == "id":
-            return self._store.ids if rows is None else self._store.ids[rows]
+            chosen = selected(None, len(self._store)) if rows is None else rows
+            return chosen if self._store.is_whole else self._store.ids[chosen]
         if name == "explained":
             return self._arrays.explained(rows=rows, target=target)
         if name == "square":
@@ -186,6 +188,16 @@ class StoredColumns:
 
     def _labels(self) -> AbstractContextManager[OpenFile]:
         return self._store.shards.opened(str(self._columns_file))
+
+
+def _shared(words: NDArray[Any], which: NDArray[Any]) -> NDArray[Any]:
+    """Return words by number as objects that rows share; text would be copied."""
+    if len(which) < len(words):
+        used, which = np.unique(which, return_inverse=True)
+        words = words[used]
+    shared: NDArray[Any] = words.astype(object) if words.dtype.kind == "U" else words
+    found: NDArray[Any] = shared[which]
+    return found
 
 
 Columns = dict[str, NDArray[Any]]
@@ -246,13 +258,11 @@ def _kept(folder: Path, manifest: Manifest, *, overwrite: bool) -> Columns:
     name = columns_file(manifest)
     if name is None:
         return {}
-    if is_intact(folder, name, manifest.files[name], verify=True):
-        file = OpenFile(folder / name, COLUMNS_TABLE)
-        return {n: read_label(file, n, manifest.positions) for n in label_names(file)}
-    if overwrite:
+    if overwrite and not is_intact(folder, name, manifest.files[name], verify=True):
         return {}
-    msg = f"{folder / name}: is missing or damaged; add all columns anew with overwrite"
-    raise StoreError(msg)
+    path = whole_file(folder, manifest, name)
+    file = OpenFile(path, COLUMNS_TABLE, manifest.files[name])
+    return {n: read_label(file, n, manifest.positions) for n in label_names(file)}
 
 
 def _checked(name: str, column: ArrayLike, manifest: Manifest) -> NDArray[Any]:

@@ -17,8 +17,9 @@ from conceptlrp.othello.board import PHASES, board_phases
 from conceptlrp.othello.files.corpus_file import load_columns
 from conceptlrp.othello.games import black_margins
 from conceptlrp.othello.position import square_names
-from conceptlrp.store.format.manifest import Manifest, is_intact
+from conceptlrp.store.format.manifest import Manifest
 from conceptlrp.store.format.schema import REMEDY
+from conceptlrp.store.results.kinds import whole_file
 from conceptlrp.store.shards import Selection
 
 Column = NDArray[Any]
@@ -79,13 +80,17 @@ class Metadata:
 
     def by_game(self, values: Column, rows: Selection = None) -> Column:
         """Give every row, or some, what its game has: (G,) becomes (rows,)."""
+        # Twice as fast as an index, which looks for negative numbers.
+        taken: Column = values.take(self._game(rows, len(values)), mode="clip")
+        return taken
+
+    def _game(self, rows: Selection, games: int) -> Column:
+        """Return which of so many games each row is of."""
         game = self._of(rows, "game")
-        if len(game) and not 0 <= game.min() <= game.max() < len(values):
+        if len(game) and not 0 <= game.min() <= game.max() < games:
             msg = f"{self._path}: is damaged: positions are of games that it lacks"
             raise StoreError(msg)
-        # Twice as fast as an index, which looks for negative numbers.
-        taken: Column = values.take(game, mode="clip")
-        return taken
+        return game
 
     def phase(self, rows: Selection = None) -> NDArray[np.int64]:
         """Return the phase of rows, an index into `PHASES`."""
@@ -100,7 +105,8 @@ class Metadata:
         self, score: Column, known: Column, rows: Selection
     ) -> NDArray[np.float32]:
         """Return scores of the games as margins of the side to move."""
-        black = self.by_game(black_margins(score, known, self.size), rows)
+        score, known = (self.by_game(column, rows) for column in (score, known))
+        black = black_margins(score, known, self.size)
         return np.where(self._of(rows, "mover") == BLACK, black, 0 - black)
 
     def column(self, name: str, rows: Selection = None) -> Column:
@@ -113,8 +119,8 @@ class Metadata:
     ) -> Column | tuple[Column, Column]:
         """Return numbers as they are, and of text its words and which of them it is."""
         if name in OF_GAMES:
-            number = self.by_game(np.arange(len(self.of_games(name))), rows)
-            return self.of_games(name), number
+            words = self.of_games(name)
+            return words, self._game(rows, len(words))
         if name == "phase":
             return np.array(PHASES), self.phase(rows)
         if name == "mover":
@@ -147,18 +153,13 @@ class Metadata:
 
     def _load(self, name: str) -> Column:
         digest = str(self._manifest.corpus.get("digest"))
+        # Its columns are not packed, so that no codec notices what is wrong with them.
+        path = whole_file(self._folder, self._manifest, self._manifest.corpus_file)
         try:
-            column = load_columns(self._path, [name], digest=digest)[name]
+            return load_columns(path, [name], digest=digest)[name]
         except CorpusFileError as error:
             msg = f"{error}; {REMEDY}"
             raise StoreError(msg) from error
-        # Its columns are not packed, so that no codec notices what is wrong with them.
-        file = self._manifest.corpus_file
-        entry = self._manifest.files[file]
-        if not self._stored and not is_intact(self._folder, file, entry, verify=True):
-            msg = f"{self._path}: is damaged; {REMEDY}"
-            raise StoreError(msg)
-        return column
 
 
 #: A number, or the first and the last of a range, None leaving an end open.

@@ -7,6 +7,7 @@ on they are those of the shards that were finished when the store was opened.
 import os
 import stat
 import warnings
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -17,11 +18,14 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.errors import LayerError, StoreError, TargetError, check_choice
 from conceptlrp.files import is_unfinished, listing
+from conceptlrp.hdf5 import dataset, opened
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import Baseline
+from conceptlrp.store.format.integrity import damage
 from conceptlrp.store.format.manifest import (
     Manifest,
     ShardSpec,
+    entry_now,
     read_manifest,
     receipt_path,
 )
@@ -40,9 +44,9 @@ class OpenedStore:
         check_choice("damaged", damaged, ("refuse", "skip"))
         self.path = Path(path)
         self.manifest: Manifest = read_manifest(self.path)
+        check_rows(self.path, self.manifest)
         shards = _readable(self.path, self.manifest, skip=damaged == "skip")
-        self.shards = Shards(OpenFiles(self.path), shards)
-        self._stamp: tuple[int, ...] = ()
+        self.shards = Shards(OpenFiles(self.path, self.manifest), shards)
 
     def __len__(self) -> int:
         return len(self.shards)
@@ -144,20 +148,28 @@ class OpenedStore:
 
     def current_manifest(self) -> Manifest:
         """Return the manifest as it stands now, read again where it was replaced."""
-        try:
-            found = (self.path / MANIFEST).stat()
-        except OSError:
+        if not (self.path / MANIFEST).is_file():
             # It went, or the folder did; this says so.
             return read_manifest(self.path)
-        stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
-        if stamp != self._stamp:
-            self._current = read_manifest(self.path)
-            self._stamp = stamp
-        return self._current
+        return self.shards.files.current_manifest()
+
+
+def check_rows(folder: Path, manifest: Manifest) -> None:
+    """Refuse a complete store whose manifest leaves out positions of its corpus."""
+    corpus, found = folder / manifest.corpus_file, manifest.positions
+    # A damaged corpus is told of when it is read.
+    with suppress(StoreError), opened(corpus, StoreError) as file:
+        found = len(dataset(file, "positions/ply"))
+    if manifest.is_complete and found != manifest.positions:
+        msg = (
+            f"{folder / MANIFEST}: says {manifest.positions} positions, "
+            f"{corpus.name} has {found}; copy it again or compute the store again"
+        )
+        raise StoreError(msg)
 
 
 def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpec, ...]:
-    """Return the finished shards, looking at sizes only.
+    """Return the finished shards, looking at sizes only; to `skip` some, at all bytes.
 
     What was added later may be replaced at any time, and is looked at when it is read.
     """
@@ -167,22 +179,31 @@ def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpe
         if stat.S_ISREG(found.st_mode) and not is_unfinished(name)
     }
     odd = {
-        name: entry.bytes
+        name: (f"has {sizes[name]} bytes" if name in sizes else "is missing")
+        + f", expected {entry.bytes} bytes"
         for name, entry in manifest.files.items()
         if sizes.get(name) != entry.bytes and not is_added(name, entry)
     }
     shards = []
     for spec in manifest.shards():
-        is_new = receipt_path(folder, spec.file).name in sizes
-        if spec.file in sizes and (is_new or spec.file not in odd):
-            if is_new or spec.file in manifest.files:
+        name = spec.file
+        is_new = receipt_path(folder, name).name in sizes
+        if not is_new and name not in manifest.files:
+            if manifest.is_complete:
+                odd[name] = "is not listed in the manifest"
+            continue
+        if name in sizes and (is_new or name not in odd):
+            odd.pop(name, None)
+            entry = entry_now(folder, manifest, name) if skip else None
+            problem = damage(folder / name, entry) if entry else None
+            if problem is None:
                 shards.append(spec)
-            odd.pop(spec.file, None)
+            else:
+                odd[name] = problem
     if odd:
-        name, expected = next(iter(odd.items()))
-        found = f"has {sizes[name]} bytes" if name in sizes else "is missing"
+        name, found = next(iter(odd.items()))
         more = f" (and {len(odd) - 1} more files)" if len(odd) > 1 else ""
-        msg = f"{folder / name}: {found}, expected {expected} bytes{more}; {REMEDY}"
+        msg = f"{folder / name}: {found}{more}; {REMEDY}"
         if not skip:
             raise StoreError(msg)
         warnings.warn(f"{msg}; what it holds is left out", UserWarning, stacklevel=3)

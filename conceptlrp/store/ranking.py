@@ -294,8 +294,8 @@ def _drop_repeated(former: Keys, keys: Keys, games: NDArray[np.integer[Any]]) ->
 
 #: Ways to compare two vectors of relevance.
 METRICS = ("cosine", "l2")
-# Rows whose numbers stay in a processor's cache.
-_ROWS_AT_ONCE = 512
+# Numbers that stay in a processor's cache.
+_AT_ONCE = 1 << 17
 
 Numbers = NDArray[np.float64]
 
@@ -309,10 +309,10 @@ def likeness(
     row gives the same number whatever block it is in.
     """
     compare = _cosine if metric == "cosine" else _distance
+    step = max(1, _AT_ONCE // len(vector))
     for _, block in blocks:
-        for start in range(0, len(block), _ROWS_AT_ONCE):
-            rows = block[start : start + _ROWS_AT_ONCE].astype(np.float64)
-            yield compare(rows, vector)
+        for start in range(0, len(block), step):
+            yield compare(block[start : start + step].astype(np.float64), vector)
 
 
 def _cosine(rows: Numbers, vector: Numbers) -> Numbers:

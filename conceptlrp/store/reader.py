@@ -36,6 +36,7 @@ from conceptlrp.store.ranking import (
     told,
     top_rows,
 )
+from conceptlrp.store.results.kinds import whole_file
 from conceptlrp.store.results.results import Results
 from conceptlrp.store.shards import Selection
 from conceptlrp.store.writing.finish import TOP_ROWS, top_group, top_number
@@ -97,7 +98,8 @@ class Store(OpenedStore):
         check_known("kind of reference boards", kind, REFERENCE_KINDS)
         if REFERENCES not in self.manifest.files:
             return None
-        return read_reference_table(self.path / REFERENCES, group)
+        path = whole_file(self.path, self.manifest, REFERENCES)
+        return read_reference_table(path, group)
 
     def scores(
         self,
@@ -312,7 +314,9 @@ class Store(OpenedStore):
     ) -> Ranking:
         """Rank the highest or the lowest of some rows, or all, that tell of an end."""
         telling = partial(tells, by=by, lowest=lowest)
-        if rows is None and self.manifest.is_complete and self.is_whole:
+        listed = self.current_manifest().files.get(INDEX)
+        is_current = self.is_whole and listed == self.manifest.files.get(INDEX)
+        if rows is None and self.manifest.is_complete and is_current:
             which = top_number(lowest=lowest, one_per_game=one_per_game)
             with self.shards.opened(INDEX) as file:
                 group = top_group(layer, by, target)

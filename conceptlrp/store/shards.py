@@ -16,9 +16,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, open_file
+from conceptlrp.hdf5 import (
+    clear_errors,
+    dataset,
+    dataset_names,
+    inner_group,
+    open_file,
+)
 from conceptlrp.store.format import schema
-from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.format.integrity import (
+    FileEntry,
+    Stamp,
+    compared,
+    damage,
+    stamp,
+)
+from conceptlrp.store.format.manifest import (
+    Manifest,
+    ShardSpec,
+    entry_now,
+    read_manifest,
+)
+from conceptlrp.store.results.kinds import remedy
 
 # A chunk of dead channels packs to next to nothing.
 _BEST_RATIO = 4096
@@ -27,22 +46,39 @@ _KINDS = {schema.INDEX: schema.INDEX_TABLE, schema.STATISTICS: schema.STATISTICS
 
 
 class OpenFile:
-    """One open file of a store and its datasets that were asked for."""
+    """One open file of a store and its datasets that were asked for.
 
-    def __init__(self, path: Path, kind: str) -> None:
+    Its bytes are compared with an entry: those of blocks when they are read.
+    """
+
+    def __init__(self, path: Path, kind: str, entry: FileEntry) -> None:
         self.path = path
-        if path.is_symlink():
-            msg = f"{path}: is refused: it is a link"
-            raise StoreError(msg)
+        by_blocks = entry.sums and not path.is_symlink()
         with clear_errors(path, StoreError):
-            self._file = open_file(path)
+            self.stamp = stamp(path.stat())
+            if not by_blocks and (problem := damage(path, entry, again=False)):
+                msg = f"{path}: {problem}"
+                raise StoreError(msg)
+            self._file = open_file(compared(path, entry) if by_blocks else path)
             schema.check_kind(self._file, kind)
         self._datasets: dict[str, h5py.Dataset] = {}
+        self._groups: dict[str, h5py.Group] = {}
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the file was neither replaced nor written to since it was opened."""
+        try:
+            return stamp(self.path.stat()) == self.stamp
+        except FileNotFoundError:
+            return True
 
     def dataset(self, name: str) -> h5py.Dataset:
         """Return a dataset that is safe to read."""
         if name not in self._datasets:
-            found = dataset(self._file, name, best_ratio=_BEST_RATIO)
+            place, _, last = name.rpartition("/")
+            if place not in self._groups:
+                self._groups[place] = inner_group(self._file, place)
+            found = dataset(self._groups[place], last, best_ratio=_BEST_RATIO)
             self._datasets[name] = found
         return self._datasets[name]
 
@@ -52,17 +88,20 @@ class OpenFile:
 
 
 class OpenFiles:
-    """Files of one folder; beyond a number of them the one used longest ago closes."""
+    """Files of a store; beyond a number of them the one used longest ago closes."""
 
-    def __init__(self, folder: Path, most: int = _MOST) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, manifest: Manifest, most: int = _MOST) -> None:
+        self.folder, self.manifest = folder, manifest
         self.most = most
+        self._current: tuple[Stamp, Manifest] | None = None
         self.clear()
 
     def __getitem__(self, name: str) -> OpenFile:
         # A file that is closed here stays open for those who still read from it.
         with self._lock:
-            found = self._files.pop(name, None) or self._open(name)
+            found = self._files.pop(name, None)
+            if found is None or not found.is_current:
+                found = self._open(name)
             self._files[name] = found
             if len(self._files) > self.most:
                 del self._files[next(iter(self._files))]
@@ -73,15 +112,50 @@ class OpenFiles:
             name.startswith(f"{schema.COLUMNS_KIND}-") or name == schema.FORMER_COLUMNS
         )
         kind = schema.COLUMNS_TABLE if is_columns else _KINDS.get(name, schema.SHARD)
-        return OpenFile(self.folder / name, kind)
+        entry = self.entry(name)
+        with self.clear_errors(name, entry):
+            return OpenFile(self.folder / name, kind, entry)
+
+    def entry(self, name: str) -> FileEntry:
+        """Return what a file must be now, unless it is of another run than opened."""
+        now = self.current_manifest()
+        found, path = entry_now(self.folder, now, name), self.folder / name
+        is_same = now.plan.fingerprint == self.manifest.plan.fingerprint
+        if not is_same and found != self.manifest.files.get(name):
+            msg = f"{path}: another run has written it meanwhile; open the store again"
+            raise StoreError(msg)
+        if found is None:
+            msg = f"{path}: is not listed in the manifest; {remedy(self.folder, name)}"
+            raise StoreError(msg)
+        return found
+
+    @contextmanager
+    def clear_errors(self, name: str, entry: FileEntry | None = None) -> Iterator[None]:
+        """Name the file in every error that reading it can raise, and its remedy."""
+        try:
+            with clear_errors(self.folder / name, StoreError):
+                yield
+        except StoreError as error:
+            known = entry or self.current_manifest().files.get(name)
+            msg = f"{error}; {remedy(self.folder, name, known)}"
+            raise StoreError(msg) from error
+
+    def current_manifest(self) -> Manifest:
+        """Return the manifest as it stands now, read again where it was replaced."""
+        try:
+            found = stamp((self.folder / schema.MANIFEST).stat())
+        except FileNotFoundError:
+            # One that is being packed anew has none yet.
+            return self.manifest
+        if self._current is None or found != self._current[0]:
+            self._current = found, read_manifest(self.folder)
+        return self._current[1]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "most": self.most}
+        return {"folder": self.folder, "manifest": self.manifest, "most": self.most}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.folder = state["folder"]
-        self.most = state["most"]
-        self.clear()
+        self.__init__(**state)  # type: ignore[misc]
 
     def clear(self) -> None:
         """Close all files."""
@@ -134,6 +208,23 @@ class Shards:
             return self._gather(self._run(name, wanted, index, across), len(wanted))
         return self._gather(self._some(name, wanted, index, across), len(wanted))
 
+    def read_together(
+        self, *asked: tuple[str, tuple[int, ...], NDArray[np.int64] | None]
+    ) -> list[Array]:
+        """Read all rows of datasets (name, index, columns), opening shards once."""
+        runs = (
+            self._run(n, range(len(self)), i, None if c is None else _across(c))
+            for n, i, c in asked
+        )
+        tables: list[Array] = []
+        for parts in zip(*runs, strict=True):
+            tables = tables or [
+                np.empty((len(self), *part.shape[1:]), part.dtype) for _, part in parts
+            ]
+            for table, (places, part) in zip(tables, parts, strict=True):
+                table[places] = part
+        return tables or [self.read(name) for name, _, _ in asked]
+
     def blocks(
         self, name: str, index: tuple[int, ...] = ()
     ) -> Iterator[tuple[int, Array]]:
@@ -144,12 +235,9 @@ class Shards:
     @contextmanager
     def opened(self, name: str) -> Iterator[OpenFile]:
         """Open a file; whatever is wrong with it is a `StoreError` that names it."""
-        try:
-            with clear_errors(self.files.folder / name, StoreError):
-                yield self.files[name]
-        except StoreError as error:
-            msg = f"{error}; {schema.REMEDY}"
-            raise StoreError(msg) from error
+        file = self.files[name]
+        with self.files.clear_errors(name):
+            yield file
 
     def _gather(self, parts: Iterator[tuple[Any, Array]], n: int) -> Array:
         result: Array | None = None

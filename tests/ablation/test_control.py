@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from hypothesis import given, strategies as st
 
 from conceptlrp.ablation.channels import control_weights, random_orders
 from conceptlrp.ablation.sample import spread_rows
@@ -44,6 +45,30 @@ def test_a_channel_without_others_has_no_control() -> None:
     weights = control_weights(energy, torch.tensor([[0, 0]]), torch.tensor([[0, 1]]))
 
     assert weights.isnan().all()
+
+
+def spread_by_hand(games: list[int], n: int, seed: int) -> list[int]:
+    """Take the row of the lowest lot of each game, then the second of each."""
+    lots = np.random.default_rng(seed).permutation(len(games)).tolist()
+    drawn = sorted(range(len(games)), key=lots.__getitem__)
+    turn = [
+        sum(games[r] == games[row] for r in drawn[:i]) for i, row in enumerate(drawn)
+    ]
+    order = sorted(range(len(games)), key=lambda i: (turn[i], i))
+    return sorted(drawn[i] for i in order[:n])
+
+
+@given(
+    st.lists(st.sampled_from([-4, 0, 1, 2, 3, 9, 1 << 40]), max_size=20),
+    st.integers(0, 22),
+    st.integers(0, 3),
+)
+def test_spread_rows_are_those_found_by_hand(
+    games: list[int], n: int, seed: int
+) -> None:
+    found = spread_rows(np.array(games, np.int64), n, seed=seed)
+
+    assert found.tolist() == spread_by_hand(games, n, seed)
 
 
 def test_rows_are_spread_over_games() -> None:

@@ -18,7 +18,9 @@ from scipy.stats import norm
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from conceptlrp.evaluation.faithfulness import overall_agreement
 from conceptlrp.labelling import LabelCriteria
+from conceptlrp.statistics.estimates import rank_correlation, ratio_intervals
 from conceptlrp.statistics.ranks import stratified_correlation
 from conceptlrp.statistics.significance import effect_intervals
 
@@ -82,9 +84,36 @@ def of_numbers(
     return np.concatenate([*ends, found[0]])
 
 
-def described(ends: np.ndarray, truth: float) -> str:
+def of_ratios(games: int, kept: float, random: np.random.Generator) -> np.ndarray:
+    """Return the ends of the interval of a part of a long-tailed whole that is kept."""
+    blocks = np.repeat(np.arange(games), 2)
+    whole = random.lognormal(size=games)[blocks] * random.lognormal(size=len(blocks))
+    part = whole * np.minimum(kept + 0.1 * random.normal(size=len(blocks)), 1)
+    truth = kept - 0.1 * _excess((1 - kept) / 0.1)
+    found = ratio_intervals(part[:, None], whole, blocks)
+    return np.array([found[1][0], found[2][0], truth])
+
+
+def _excess(limit: float) -> float:
+    """Return the mean of what a normal number has above a limit."""
+    return float(norm.pdf(limit) - limit * norm.sf(limit))
+
+
+def of_agreement(games: int, alike: float, random: np.random.Generator) -> np.ndarray:
+    """Return the ends of one interval of the ranks of 64 channels' means, and r."""
+    one, other = random.normal(size=(2, 64))
+    other = alike * one + np.sqrt(1 - alike**2) * other
+    noisy = (each + random.normal(size=(games, 64)) for each in (one, other))
+    found = overall_agreement(*noisy, np.arange(games), signed=True)
+    return np.array(
+        [found.low, found.high, rank_correlation(one[None], other[None])[0]]
+    )
+
+
+def described(ends: np.ndarray, truth: np.ndarray | float) -> str:
     """Say how many of 100 intervals hold the truth, and how many lie above it."""
-    ends = ends[np.isfinite(ends).all(axis=1)]
+    known = np.isfinite(ends).all(axis=1)
+    ends, truth = ends[known], np.broadcast_to(truth, len(known))[known]
     above = (ends[:, 0] > truth).mean()
     covered = 1 - above - (ends[:, 1] < truth).mean()
     return f"{100 * covered:.1f} ({100 * above:.1f})"
@@ -116,6 +145,17 @@ def main() -> None:
             ]
             row = (described(ends[:, :2], ends[:, 2].mean()) for ends in cells)
             table.add_row(f"r {correlation}, {positions} x {plies} plies", *row)
+    for kind, draw, truths in (
+        ("part kept", of_ratios, (0.5, 0.9, 0.97)),
+        ("agreement of means", of_agreement, (0.0, 0.8, 0.97)),
+    ):
+        for truth in truths:
+            cells = [
+                np.array([draw(n, truth, random) for _ in range(trials)]) for n in GAMES
+            ]
+            table.add_row(
+                f"{kind} {truth}", *(described(e[:, :2], e[:, 2]) for e in cells)
+            )
     Console(width=120).print(table)
     print(
         "Of 100 intervals those that hold the truth, and those above it. Labels need "

@@ -1,8 +1,12 @@
-"""Speed of labelling positions, and where the time goes.
+"""Speed of labelling positions, where the time goes, and labels by chance.
 
 Usage: ``python tests/benchmarks/labels.py [--quick]``. All labels are computed on
 one core for positions of random games; the table has what each label adds to those
 before it, so that shared results count where they are first needed.
+
+With ``--exchange STORE [--target T] [--positions N] [--maps M]`` the channels of its
+network are labelled five times with positions exchanged within their plies: labels of
+positions, maps, places, moves and rules, none of which should be found.
 """
 
 import argparse
@@ -16,13 +20,19 @@ from rich.table import Table
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from conceptlrp.cli.inputs import store_network
+from conceptlrp.labelling import LabelOptions
+from conceptlrp.labelling.store_labels import prepare_study, score_networks
 from conceptlrp.labels import LABELS, label_boards
 from conceptlrp.labels.definitions import Facts
+from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.othello import Corpus
+from conceptlrp.store import open_store
 from tests.othello.playouts import random_games
 
 GOAL = 150_000
 _BLOCK = 4096
+EXCHANGES = 5
 
 
 def throughput(corpus: Corpus, rounds: int) -> tuple[float, float]:
@@ -62,11 +72,45 @@ def as_table(spent: dict[str, float], *, rows: int = 15) -> Table:
     return table
 
 
+def by_chance(path: Path, target: str, positions: int, maps: int) -> Table:
+    """Return how many channels are labelled, and how many by each exchange."""
+    store = open_store(path)
+    study = prepare_study(
+        store,
+        store_explainer(store, store_network(store, None, None), layers=None),
+        LabelOptions(n_maps=maps),
+        target,
+        positions,
+        split=0,
+        seed=0,
+        maps=True,
+    )
+    scores = score_networks(
+        study.networks, study.comparison, lambda *_: None, exchanges=EXCHANGES
+    )
+    table = Table("layer", "channels", "labelled", "by exchange", "random networks")
+    for layer, every in scores.items():
+        mine, *found = (round(each.labelled * len(each.channels)) for each in every)
+        number = len(every[0].channels)
+        random = sum(found[EXCHANGES:]) / number / len(found[EXCHANGES:])
+        chance = " ".join(map(str, found[:EXCHANGES]))
+        table.add_row(layer, str(number), str(mine), chance, f"{random:.1%}")
+    return table
+
+
 def main() -> None:
     """Parse the command line, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer positions")
+    parser.add_argument("--exchange", type=Path, help="a store")
+    parser.add_argument("--target", default="value")
+    parser.add_argument("--positions", type=int, default=20_000)
+    parser.add_argument("--maps", type=int, default=1000)
     options = parser.parse_args()
+    if options.exchange:
+        asked = options.target, options.positions, options.maps
+        Console().print(by_chance(options.exchange, *asked))
+        return
     games = 400 if options.quick else 4000
     corpus = Corpus.from_games(random_games(games, seed=5))
     wall, processor = throughput(corpus, 2 if options.quick else 5)

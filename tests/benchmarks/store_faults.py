@@ -1,19 +1,22 @@
 """Damage to a store: how much of it is found, and what resuming repairs.
 
-Usage: ``python tests/benchmarks/store_faults.py [--quick]``. A small store of the
-network that ships is damaged again and again, a byte or a file at a time. Then every
-verb that writes is killed, or told of an error, at the calls of the system that it
-makes, and processes that save derived results are killed at random moments.
+Usage: ``python tests/benchmarks/store_faults.py [--quick] [--flips]``. Bytes of a file
+of every kind and of checkpoints are changed, one at a time, and a small store of the
+network that ships is damaged, a byte or a file at a time. Then every verb that writes
+is killed, or told of an error, at the calls of the system that it makes, and processes
+that save derived results are killed at random moments.
 """
 
 import argparse
 import os
+import pickle
 import random
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +28,13 @@ from rich.table import Table
 # As a script this file sees its own folder alone, not the tests beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from conceptlrp.errors import CheckpointError, StoreError
 from conceptlrp.networks import demo_corpus, demo_network
+from conceptlrp.networks.digest import network_digest
 from conceptlrp.store import check_store, open_store
+from tests.networks.test_damaged_checkpoints import BARE, GUARDED, load, note, write
 from tests.runs.computing import explain_corpus
+from tests.store.damage import make_whole, put, readers
 from tests.store.faults import System
 from tests.store.results.samples import SAMPLES
 from tests.store.verbs import FAULTS, LACKING, Trial, make_store as make_dressed, verbs
@@ -196,16 +203,79 @@ def killed_saves(folder: Path, times: int) -> Outcome:
     return Outcome("saves killed (SIGKILL)", times, right, "old or new whole")
 
 
+def flipped_kinds(folder: Path, rng: np.random.Generator, times: int) -> Table:
+    """Change bytes of a file of every kind in a store, and check and read it."""
+    path = make_whole(folder / "kinds.crp").path
+    expected = {
+        n: pickle.dumps(read()) for n, read in readers(open_store(path)).items()
+    }
+    table = Table("file", "tried", "check", "reading", "wrong", title="a byte changed")
+    for name in ("manifest.json", *expected):
+        whole, counts = (path / name).read_bytes(), Counter[str]()
+        for _ in range(times):
+            put(path / name, changed(whole, rng))
+            counts["check"] += name in {p.file for p in check_store(path).problems}
+            try:
+                found = pickle.dumps(readers(open_store(path))[name]())
+                counts["wrong"] += found != expected[name]
+            except StoreError:
+                counts["read"] += 1
+        put(path / name, whole)
+        row = (counts[each] for each in ("check", "read", "wrong"))
+        table.add_row(name, str(times), *map(str, row))
+    return table
+
+
+def flipped_checkpoints(folder: Path, rng: np.random.Generator, times: int) -> Table:
+    """Change bytes of checkpoints of every format, without and with a digest."""
+    table = Table(
+        *("checkpoint", "tried", "noticed", "same weights", "wrong"),
+        title="one byte changed",
+    )
+    for kind in (*GUARDED, *BARE):
+        path = write(kind, folder / f"{kind.replace(' ', '-')}.net")
+        whole, digest = path.read_bytes(), network_digest(load(kind, path))
+        for beside in (False, True):
+            counts: Counter[str] = Counter()
+            if beside:
+                note(path)
+            for _ in range(times):
+                path.write_bytes(changed(whole, rng))
+                try:
+                    found = network_digest(load(kind, path))
+                    counts["same" if found == digest else "wrong"] += 1
+                except CheckpointError:
+                    counts["noticed"] += 1
+            path.write_bytes(whole)
+            name = f"{kind}, digest beside" if beside else kind
+            row = (counts[each] for each in ("noticed", "same", "wrong"))
+            table.add_row(name, str(times), *map(str, row))
+    return table
+
+
+def changed(whole: bytes, rng: np.random.Generator) -> bytes:
+    """Return the bytes with one of them changed."""
+    content = bytearray(whole)
+    content[rng.integers(len(content))] ^= int(rng.integers(1, 256))
+    return bytes(content)
+
+
 def main() -> None:
     """Parse the command line, damage, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a twentieth")
     parser.add_argument("--verbs", action="store_true", help="only the verbs")
+    parser.add_argument("--flips", action="store_true", help="only changed bytes")
     options = parser.parse_args()
     share = 20 if options.quick else 1
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, console = Path(name), Console(width=240)
+        if options.flips or not options.verbs:
+            console.print(flipped_kinds(folder, rng, 1000 // share))
+            console.print(flipped_checkpoints(folder, rng, 1000 // share))
+        if options.flips:
+            return
         failed = failed_verbs(folder, quick=options.quick)
         outcomes = [killed_saves(folder, 100 // share)]
         if not options.verbs:
@@ -220,7 +290,6 @@ def main() -> None:
     table = Table("damage", "done", "found or repaired", "note")
     for each in outcomes:
         table.add_row(each.what, str(each.done), str(each.found), each.note)
-    console = Console(width=240)
     console.print(failed)
     console.print(table)
 

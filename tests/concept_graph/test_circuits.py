@@ -116,7 +116,7 @@ def test_other_games_test_the_units_that_one_half_ranks(explainer, baseline):
     assert found.held_out == len(second)
     ranker, test = (KeptUnits(explainer, baseline, half) for half in (first, second))
     ranks = pruned(ranker, ranker.units, each=False)
-    curve = trace_curve(test, test.units, ranks, found.sizes, 0)
+    curve = trace_curve(test, test.units, ranks, found.sizes)
     np.testing.assert_array_equal(found.curves["circuit"].kept, curve.kept)
 
 
@@ -155,8 +155,8 @@ def test_what_is_lost_mirrors_what_the_rest_keeps(runner):
     size = len(runner.units)
     few = np.array([size // 5])
 
-    first = trace_curve(runner, runner.units, ranks, few, 0)
-    rest = trace_curve(runner, runner.units, size - 1 - ranks, size - few, 0)
+    first = trace_curve(runner, runner.units, ranks, few)
+    rest = trace_curve(runner, runner.units, size - 1 - ranks, size - few)
 
     assert first.lost == pytest.approx(1 - rest.kept)
     assert first.kept == pytest.approx(1 - rest.lost)

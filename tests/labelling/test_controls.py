@@ -59,7 +59,7 @@ def test_maps_that_lie_on_a_label_lose_it_with_their_positions(corpus: Corpus):
         criteria=QUICK,
     )
 
-    trained, exchanged = comparison.score([{"map": maps}], exchange=True)
+    trained, exchanged = comparison.score([{"map": maps}], exchanges=1)
 
     assert trained.channels[0].labels
     assert not any(channel.labels for channel in exchanged.channels)
@@ -80,7 +80,7 @@ def test_an_exchanged_network_is_no_random_one(corpus: Corpus):
     ]
 
     alone = comparison.score([{"value": mobility}, *noise])
-    beside = comparison.score([{"value": mobility}, *noise], exchange=True)
+    beside = comparison.score([{"value": mobility}, *noise], exchanges=1)
 
     assert len(beside) == 4
     for before, after in zip(alone, [beside[0], *beside[2:]], strict=True):

@@ -17,7 +17,7 @@ from conceptlrp.labelling import (
     counts,
     evidence_by_channel,
 )
-from conceptlrp.labelling.channel_name import INTERCHANGE
+from conceptlrp.labelling.channel_name import INTERCHANGE, PLACE
 from conceptlrp.labelling.evidence import output_words
 
 LABELS = ("own corners", "stable lead", "own stable discs", "mobility", "twin")
@@ -250,3 +250,41 @@ def test_a_channel_that_is_low_on_a_label_says_what_more_of_it_does():
 def test_outputs_have_words():
     assert output_words("best") == "the best move's logit"
     assert output_words("d3") == "the logit of d3"
+
+
+def test_a_place_is_not_tried_and_says_so():
+    corner = replace(label(), label="corners", measure=PLACE)
+
+    found = channel_evidence(
+        "conv1",
+        0,
+        labels=scored(ChannelLabels(0, (corner,), 1)),
+        interchange=carried({}),
+    )
+
+    assert found.causes.passed is None
+    assert found.lines[2] == "Not tried: a place is the same on every board."
+
+
+def test_what_causes_by_chance_stands_beside_what_causes():
+    causes = carried({"own corners": 0.5}, {})
+    layer = replace(causes.layers["conv1"], random_causing=0.25, exchanged_causing=0.0)
+    causes = replace(causes, layers={"conv1": layer})
+
+    table = counts(evidence_by_channel(None, None, causes), causes)
+
+    assert table["causes"].tolist() == [1]
+    assert table["causes, random"].tolist() == [0.5]
+    assert table["causes, exchanged"].tolist() == [0.0]
+
+
+def test_the_best_of_all_labels_must_exceed_the_best_of_random_channels():
+    causes = carried({"own corners": 0.5})
+    layer = replace(causes.layers["conv1"], best_random=np.full((2, 2), 0.45))
+    beyond = replace(causes, layers={"conv1": layer})
+
+    assert channel_evidence("conv1", 0, interchange=causes).causes.passed
+    assert not channel_evidence("conv1", 0, interchange=beyond).name.is_named
+    # What describes the channel is one label, not the best of all.
+    told = channel_evidence("conv1", 0, labels=scored(NAMED), interchange=beyond)
+    assert told.causes.passed

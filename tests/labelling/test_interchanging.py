@@ -3,10 +3,12 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from conceptlrp import labelling
 from conceptlrp.ablation.sample import follow_sample
@@ -25,7 +27,9 @@ from conceptlrp.labelling.interchanging import (
     _correlate,
     draw_interchanges,
 )
+from conceptlrp.labelling.rule import Condition, Rule
 from conceptlrp.labelling.scores import Comparison
+from conceptlrp.labelling.store_labels import held_out_study
 from conceptlrp.labels import label_boards
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.probing import planes_of
@@ -397,7 +401,7 @@ def test_labels_exchanged_within_plies_hardly_ever_pass():
         changes = pairs.differences
         exchanged = replace(pairs, columns=_exchanged(columns, plies, seed))
         differ = exchanged.spread >= LEAST_GAMES
-        layer = _correlate(changes, [], exchanged, differ, seed=1000 * seed)
+        layer = _correlate([changes], exchanged, differ, lead=0.1, seed=1000 * seed)
         verdicts, sizes = layer.passed[:, differ], np.abs(layer.r[:, differ])
         passed, tested = passed + int(verdicts.sum()), tested + verdicts.size
         best = np.arange(len(sizes)), sizes.argmax(axis=1)
@@ -421,3 +425,93 @@ def _exchanged(columns, plies, seed):
         rows = np.flatnonzero(plies == ply)
         found[rows] = found[random.permutation(rows)]
     return found
+
+
+SENTENCE = "an own disc with an own disc to its left"
+
+
+class RuleNetwork(nn.Module):
+    """Two channels that find a rule in squares; the value reads one, and falls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 2, 3, padding=1)
+        self.relu1 = nn.ReLU()
+        self.flat = nn.Flatten()
+        self.policy = nn.Linear(128, 65)
+        self.value = nn.Linear(128, 1)
+        self.requires_grad_(requires_grad=False)
+        for parameter in self.parameters():
+            parameter.zero_()
+        # Own discs are 1 and others -1: only two own ones exceed 1.
+        self.conv1.weight[:, 0, 1, :2] = 1
+        self.conv1.bias[:] = -1
+        self.value.weight[0, :64] = -1
+
+    def forward(self, planes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return policy (N, 65) and value (N, 1)."""
+        flat = self.flat(self.relu1(self.conv1(planes)))
+        return self.policy(flat), self.value(flat)
+
+
+def test_a_rule_causes_where_it_is_read_and_not_where_nothing_reads_it(tmp_path: Path):
+    network = RuleNetwork().eval()
+    store = attribute_corpus(
+        network,
+        sampled(150, 600),
+        tmp_path / "run.crp",
+        targets=["value"],
+        layers=["conv1"],
+        composite="epsilon",
+    )
+    squares = Condition(0, 0, ("own",)), Condition(0, -1, ("own",))
+    numbers = {"r2": 1.0, "low": 1.0, "high": 1.0, "share": 0.2}
+    rule = Rule(SENTENCE, (squares,), 5, 8, 1, **numbers, mean=1.0, elsewhere=0.0)
+    explainer = Explainer(network, layers=store.layers)
+    options = LabelOptions(n_random=3, n_recipients=120)
+    study = held_out_study(store, explainer, options, 0, 0)
+    scored = SimpleNamespace(told={SENTENCE: rule})
+
+    found = study.interchange(scored, lambda *_: None)
+
+    read, unread = (found.cause("conv1", c, SENTENCE) for c in range(2))
+    assert read.passed
+    assert read.r == pytest.approx(-1, abs=1e-5)
+    assert (unread.r, unread.passed) == (0, False)
+    assert found.rules == (SENTENCE,)
+    # A rule of some channel is no label of the others.
+    assert not found.tested[found.labels.index(SENTENCE)]
+    assert found.best("conv1", 0).label != SENTENCE
+
+
+def test_channels_of_random_networks_hardly_cause_by_the_rule_of_the_network():
+    """Each carries a label, but none more than those of other random networks."""
+    random, pairs, tested = np.random.default_rng(0), drawn_pairs(12), np.ones(12, bool)
+    shares = []
+    for seed in range(8):
+        labels = pairs.differences
+        networks = [_carrying(labels, random, 0.3, 0.7) for _ in range(6)]
+        networks[0] = _carrying(labels, random, 0.9, 0.95)
+
+        layer = _correlate(networks, pairs, tested, lead=0.1, seed=seed)
+
+        shares.append(layer.random_causing)
+        assert layer.exchanged_causing < 0.01
+        assert layer.passed.any()
+
+    assert np.mean(shares) < 0.02
+
+
+def drawn_pairs(labels: int) -> Interchanges:
+    """Return pairs of positions of games of their own with random labels."""
+    columns = np.random.default_rng(1).normal(size=(600, labels))
+    rows, plies = np.arange(300), np.zeros(600, np.int64)
+    nested = np.eye(labels, dtype=bool)
+    return Interchanges(rows, rows + 300, plies, np.arange(600), columns, nested)
+
+
+def _carrying(labels, random, low, high):
+    r = random.uniform(low, high, 24)
+    chosen = labels[:, random.integers(0, labels.shape[1], 24)]
+    noise = random.normal(size=chosen.shape) * labels.std()
+    return r * chosen + np.sqrt(1 - r**2) * noise

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.labelling import LabelCriteria, LabelScores
 from conceptlrp.labelling.channel_name import FEATURE_MAP, FIRING_PLACE, MAP, PLACE
-from conceptlrp.labelling.places import (
+from conceptlrp.labelling.columns import (
     moved_maps,
     place_columns,
     place_exchanges,
@@ -130,7 +130,7 @@ def test_the_exchange_within_plies_leaves_no_place(corpus: Corpus) -> None:
     )
     maps = np.stack(list(planted(corpus).values()), axis=1)
 
-    trained, exchanged = comparison.score([{MAP: maps}], exchange=True)
+    trained, exchanged = comparison.score([{MAP: maps}], exchanges=1)
 
     assert best_place(trained, 1) == "corners"
     assert all(not best_place(exchanged, c) for c in range(maps.shape[1]))

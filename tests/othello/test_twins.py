@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conceptlrp.othello import NO_MOVE, Corpus, Games, game_keys
+from conceptlrp.othello import NO_MOVE, Corpus, Games, game_keys, twins
 from conceptlrp.othello.board import to_boards
 from conceptlrp.othello.games import judge
 from conceptlrp.othello.symmetry import canonical, turn, turn_squares
@@ -178,3 +178,19 @@ def test_no_games_have_no_keys():
 
     assert game_keys(none).tolist() == []
     assert game_keys(Games.from_moves(np.full((2, 60), NO_MOVE))).tolist() == [0, 0]
+
+
+def test_keys_do_not_depend_on_how_many_games_are_played_together(monkeypatch):
+    games = random_games(60, seed=4)
+    moves = games.moves.copy()
+    moves[30:] = moves[:30]
+    moves[30:, 25:] = NO_MOVE
+    boards = Corpus.from_boards(np.random.default_rng(0).integers(-1, 2, (9, 8, 8)))
+    corpus = Corpus.concatenate([Corpus.from_games(Games.from_moves(moves)), boards])
+    together = game_keys(corpus.games), position_keys(corpus[::3])
+    monkeypatch.setattr(twins, "_GAMES", 7)
+
+    apart = game_keys(corpus.games), position_keys(corpus[::3])
+
+    for one, other in zip(together, apart, strict=True):
+        np.testing.assert_array_equal(one, other)

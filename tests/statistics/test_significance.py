@@ -12,6 +12,7 @@ from conceptlrp.statistics.significance import (
     held_out_games,
     null_moments,
     permutation_p,
+    random_guard,
 )
 
 
@@ -286,3 +287,35 @@ def test_tests_that_were_not_made_do_not_count():
 
     np.testing.assert_allclose(found[[0, 2]], false_discovery_rates(p[[0, 2]]))
     assert np.isnan(found[1])
+
+
+@pytest.mark.parametrize("margin", [np.inf, 0.1])
+def test_a_guard_does_not_grow_with_the_number_of_networks(margin: float):
+    random = np.random.default_rng(0)
+    draws = [[random.beta(2, 8, (64, 30)) for _ in range(40)] for _ in range(20)]
+
+    few, some, many = (
+        np.mean([random_guard(each[:n], margin).mean() for each in draws])
+        for n in (3, 10, 40)
+    )
+
+    largest = [np.mean([np.max(e[:n], (0, 1)).mean() for e in draws]) for n in (3, 40)]
+    assert many == pytest.approx(some, abs=0.02)
+    assert many < few + 0.02
+    assert largest[1] > largest[0] + 0.05
+
+
+def test_a_guard_leaves_out_one_channel_in_a_hundred():
+    sizes = [np.full((100, 3), 0.2), np.full((100, 3), 0.3)]
+    sizes[0][7] = 0.9
+
+    assert random_guard(sizes).tolist() == [0.3] * 3
+    assert random_guard([sizes[0][:0]]).tolist() == [0] * 3
+
+
+def test_few_channels_exceed_any_guard_by_more_than_the_margin():
+    sizes = [np.random.default_rng(n).exponential(0.1, (64, 80)) for n in range(10)]
+
+    exceeding = (np.concatenate(sizes) > random_guard(sizes, 0.1) + 0.1).any(axis=1)
+
+    assert 0 < exceeding.mean() <= 0.01

@@ -67,7 +67,7 @@ def test_the_manifest_covers_the_labels(store: Store) -> None:
     content = path.read_bytes()
     assert (entry.bytes, entry.sha256) == (len(content), sha256(content).hexdigest())
     path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(StoreError, match=r"columns-.*\.h5: is damaged"):
+    with pytest.raises(StoreError, match=r"columns-.*\.h5: has [0-9]+ bytes"):
         open_store(store.path).columns.label("corner")
 
 
@@ -139,7 +139,7 @@ def test_damaged_labels_outlive_a_repair_until_they_are_overwritten(
     (problem,) = check_store(store.path).problems
     assert problem.file == file.name
     assert "add its columns anew" in problem.remedy
-    with pytest.raises(StoreError, match="is missing or damaged"):
+    with pytest.raises(StoreError, match="has the SHA-256"):
         store.columns.add({"b": np.zeros(len(store))})
     store.columns.add({"b": np.zeros(len(store))}, overwrite=True)
     assert open_store(store.path).columns.label_names == ("b",)

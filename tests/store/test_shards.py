@@ -1,6 +1,6 @@
 """Rows and columns of a store equal those of the arrays that were written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from conceptlrp.store import Store, shards as module
-from conceptlrp.store.format.manifest import ShardSpec
+from conceptlrp.store.format.manifest import Manifest, ShardSpec, write_file
 from conceptlrp.store.format.schema import SHARD, encode_arrays
 from conceptlrp.store.shards import OpenFiles, Shards, selected
 from tests.store.conftest import Arrays, MakeStore, planted_arrays, planted_corpus
@@ -100,13 +100,24 @@ def test_shards_of_any_size_give_the_same_arrays(
         np.testing.assert_array_equal(found, arrays[f"layers/conv1/{name}"])
 
 
-def test_rows_of_several_chunks_of_a_shard_are_put_together(tmp_path: Path) -> None:
+def with_shards(
+    store: Store, folder: Path, contents: Sequence[bytes | memoryview]
+) -> Manifest:
+    """Write files of shards, and return a manifest that lists them."""
+    files = {f"shard-{i:05d}.h5": content for i, content in enumerate(contents)}
+    listed = {n: write_file(folder, n, content) for n, content in files.items()}
+    return store.manifest.with_files(listed)
+
+
+def test_rows_of_several_chunks_of_a_shard_are_put_together(
+    planted_store: Store, tmp_path: Path
+) -> None:
     tall = np.random.default_rng(0).normal(size=(9000, 3)).astype(np.float32)
     content = encode_arrays({"layers/conv1/peak": tall}, SHARD)
-    (tmp_path / "shard-00000.h5").write_bytes(content)
+    manifest = with_shards(planted_store, tmp_path, [content])
     rows = np.array([8999, 0, 4095, 4096, 0, 8191, 8192, 5])
 
-    shards = Shards(OpenFiles(tmp_path), (ShardSpec(0, 0, 9000),))
+    shards = Shards(OpenFiles(tmp_path, manifest), (ShardSpec(0, 0, 9000),))
     found = shards.read("layers/conv1/peak", rows)
 
     np.testing.assert_array_equal(found, tall[rows])
@@ -146,13 +157,15 @@ BLOCKS: dict[str, Callable[[Shards, range], object]] = {
 
 @pytest.mark.parametrize("read", BLOCKS.values(), ids=BLOCKS)
 def test_blocks_together_read_every_row_once_and_open_every_file_once(
-    read: Callable[[Shards, range], object], tmp_path: Path, monkeypatch
+    read: Callable[[Shards, range], object],
+    planted_store: Store,
+    tmp_path: Path,
+    monkeypatch,
 ) -> None:
     tall = np.arange(3000, dtype=np.float32)
     specs = tuple(ShardSpec(i, 100 * i, 100 * i + 100) for i in range(30))
-    for spec in specs:
-        content = encode_arrays({"v": tall[spec.start : spec.stop]}, SHARD)
-        (tmp_path / spec.file).write_bytes(content)
+    contents = [encode_arrays({"v": tall[s.start : s.stop]}, SHARD) for s in specs]
+    manifest = with_shards(planted_store, tmp_path, contents)
     n_rows, n_files = [], []
     plain_part, plain_open = module._part, OpenFiles._open
     monkeypatch.setattr(
@@ -161,7 +174,7 @@ def test_blocks_together_read_every_row_once_and_open_every_file_once(
     monkeypatch.setattr(
         OpenFiles, "_open", lambda *a: n_files.append(1) or plain_open(*a)
     )
-    shards = Shards(OpenFiles(tmp_path, most=2), specs)
+    shards = Shards(OpenFiles(tmp_path, manifest, most=2), specs)
 
     parts = [read(shards, range(i, i + 250)) for i in range(0, 3000, 250)]
 

@@ -112,7 +112,7 @@ def _strips(
 
 
 def _edited(site: Site, report: ChannelReport) -> list[tuple[Markup, Markup, str]]:
-    """Draw boards before and after the edits that switch the name, and its change."""
+    """Draw boards, or moves, before and after the name switches, and its change."""
     edits, name = site.results.edits, report.name
     if edits is None or report.layer not in edits.layers:
         return []
@@ -124,19 +124,27 @@ def _edited(site: Site, report: ChannelReport) -> list[tuple[Markup, Markup, str
         return []
     changes = found.change[watched][report.channel, label]
     pairs: list[tuple[Markup, Markup, str]] = []
-    for change, *boards in zip(
-        changes.tolist(), edits.before[label], edits.after[label], strict=True
+    for change, moves, *boards in zip(
+        changes.tolist(),
+        edits.moves[label].tolist(),
+        edits.before[label],
+        edits.after[label],
+        strict=True,
     ):
-        if all(discs.any() for discs in boards) and len(pairs) < _PAIRS:
-            before, after = (_bare(discs, edits.size) for discs in boards)
+        if np.isfinite(change) and all(discs.any() for discs in boards):
+            before, after = (
+                _bare(discs, edits.size, mark)
+                for discs, mark in zip(boards, moves, strict=True)
+            )
             pairs.append((before, after, f"change {signed_amount(change)}"))
-    return pairs
+    return pairs[:_PAIRS]
 
 
-def _bare(discs: NDArray[np.uint64], size: int) -> Markup:
+def _bare(discs: NDArray[np.uint64], size: int, mark: int) -> Markup:
     own, opponent = discs.tolist()
     position = Position(own, opponent, size=size)
-    return page_board(size, position_words(position), position_marks(position))
+    words = position_words(position, mark=mark)
+    return page_board(size, words, position_marks(position, mark=mark))
 
 
 def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:

@@ -23,6 +23,7 @@ from conceptlrp.atlas.pages.layer_pages import LayerPart
 from conceptlrp.atlas.site import Site
 from conceptlrp.files import file_stem
 from conceptlrp.labelling.evidence import LEVELS
+from conceptlrp.progress import OnProgress
 from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import places_of_columns
 from conceptlrp.report.words.numbers import plural, visible
@@ -40,6 +41,7 @@ def write_home_page(
     parts: Sequence[LayerPart],
     explainer: "Explainer | None",
     others: Sequence[Store],
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write the first page, what it loads, and the pages about the whole atlas."""
     places = places_of_columns(np.concatenate([each.columns for each in parts], axis=1))
@@ -57,7 +59,7 @@ def write_home_page(
         warnings=None if verdict is None else verdict.warnings,
         levels=_level_counts(parts),
         mean_output=float(site.store.arrays.explained(target=site.target).mean()),
-        pages=list(_whole_pages(site, explainer, others)),
+        pages=list(_whole_pages(site, explainer, others, on_progress)),
     )
 
 
@@ -72,7 +74,10 @@ def _level_counts(parts: Sequence[LayerPart]) -> list[tuple[str, int]]:
 
 
 def _whole_pages(
-    site: Site, explainer: "Explainer | None", others: Sequence[Store]
+    site: Site,
+    explainer: "Explainer | None",
+    others: Sequence[Store],
+    on_progress: OnProgress | None,
 ) -> Iterator[tuple[str, str]]:
     """Write what an atlas has beside its layers; yield each address with its name."""
     write_evaluation_page(site, site.results.evaluation, site.results.truth)
@@ -89,7 +94,7 @@ def _whole_pages(
         chosen = choose_positions(
             site.store, site.results.clusterings, target=site.target
         )
-        write_position_pages(site, explainer, chosen)
+        write_position_pages(site, explainer, chosen, on_progress)
         yield "positions/index.html", f"{plural(len(chosen), 'position')} in full"
     for number, other in enumerate(others):
         compared = write_compare_page(site, other, number)

@@ -42,9 +42,9 @@ _STRONGEST = 6
 _GROUPS = 8
 # Groups of fewer channels say nothing.
 _FEWEST = 8
-# Channels whose boards are explained together: most boards are of one channel only,
-# and reports hold what they describe.
-_TOGETHER = 64
+# Channels whose boards are explained together, each board once for all of them;
+# reports hold what they describe, about 64 KB each.
+_TOGETHER = 512
 _BATCH = 64
 
 Maps = NDArray[np.float32]
@@ -263,18 +263,18 @@ def mapped_reports(
     """Compute the heatmaps that reports of a layer lack, with the store's network."""
     upcoming = iter(reports)
     while together := list(islice(upcoming, _TOGETHER)):
-        pairs = np.array(list(_wanted(together)), dtype=np.int64).reshape(-1, 3)
+        pairs = np.array(list(_wanted(together)), dtype=np.int64).reshape(-1, 4)
         maps = _maps(np.unique(pairs, axis=0), together[0], store, explainer)
         for report in together:
             yield replace(report, strips=_filled(report, maps))
 
 
-def _wanted(reports: Iterable[ChannelReport]) -> Iterator[tuple[int, int, int]]:
-    """Yield row, number of the layer and channel of the maps that are missing."""
+def _wanted(reports: Iterable[ChannelReport]) -> Iterator[tuple[int, ...]]:
+    """Yield row, target 0, layer 0 and channel of the maps that are missing."""
     for report in reports:
         for boards in report.strips.values():
             if boards.heatmaps is None:
-                yield from ((row, 0, report.channel) for row in boards.rows.tolist())
+                yield from ((row, 0, 0, report.channel) for row in boards.rows.tolist())
 
 
 def _maps(
@@ -296,14 +296,14 @@ def _maps(
     for chosen, maps in conditional_heatmaps(
         explainer,
         store.positions[rows],
-        target,
+        [target],
         local,
         [report.layer],
         _BATCH,
         baseline=store.baseline.take(rows),
     ):
         for pair, each in zip(pairs[chosen].tolist(), maps, strict=True):
-            found[pair[0], pair[2]] = each
+            found[pair[0], pair[3]] = each
     return found
 
 

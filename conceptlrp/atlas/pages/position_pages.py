@@ -25,6 +25,7 @@ from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.lrp import Contrast, Explainer, Move, Target, Value
 from conceptlrp.othello import BLACK, PASS, Position, square_name
+from conceptlrp.progress import OnProgress
 from conceptlrp.reference.boards import to_copy
 from conceptlrp.report import position_report
 from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
@@ -93,7 +94,10 @@ def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
 
 
 def write_position_pages(
-    site: Site, explainer: Explainer, chosen: Sequence[ChosenPosition]
+    site: Site,
+    explainer: Explainer,
+    chosen: Sequence[ChosenPosition],
+    on_progress: OnProgress | None = None,
 ) -> None:
     """Write the pages of some positions and the list of them."""
     rows = [None, *(each.row for each in chosen), None]
@@ -107,6 +111,8 @@ def write_position_pages(
             reasons=each.reasons,
             **_content(site, explainer, each.row),
         )
+        if on_progress is not None:
+            on_progress("positions", place + 1, len(chosen))
     site.write(
         "positions/index.html",
         "positions.html",

@@ -43,12 +43,11 @@ def page_board(
     limit: float = 0.0,
 ) -> Markup:
     """Draw a board over a heatmap (n, n) if any; it needs the page's `board_kit`."""
-    ground = "felt" if heatmap is None else "white"
     runs = "" if heatmap is None else colored_runs(crop(heatmap, size), limit)
     heat = f'<g transform="translate(0 .5)">{runs}</g>' if runs else ""
     return Markup(
         f'<svg class="b" viewBox="-.75 -.75 {size + 0.8:g} {size + 0.8:g}" '
-        f'role="img" aria-label={quoted(words)}><use href="#{ground}"/>{heat}'
+        f'role="img" aria-label={quoted(words)}><use href="#white"/>{heat}'
         f'<use href="#lines"/><g transform="translate(.5 .5)">{marks}</g></svg>'
     )
 

@@ -7,6 +7,7 @@ import typer
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.tables import print_json, print_table, remark
 from conceptlrp.errors import SameRelevanceError
+from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.clustering import Clustering
@@ -49,17 +50,19 @@ def cluster(
     found: list[dict[str, Any]] = []
     for name in layers:
         try:
-            made = clustering.cluster(
-                opened,
-                name,
-                target=target or 0,
-                n_clusters=clusters,
-                estimator=estimator,
-                options=ClusterOptions(feature=feature),
-                stability=stability,
-                seed=seed,
-                overwrite=overwrite,
-            )
+            with progress_bars() as report:
+                made = clustering.cluster(
+                    opened,
+                    name,
+                    target=target or 0,
+                    n_clusters=clusters,
+                    estimator=estimator,
+                    options=ClusterOptions(feature=feature),
+                    stability=stability,
+                    seed=seed,
+                    overwrite=overwrite,
+                    on_progress=report,
+                )
         except SameRelevanceError as error:
             # Such as those of the other head.
             if layer:

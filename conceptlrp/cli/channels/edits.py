@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _LEGEND = (
     "AUROC: how often the change of an edit that switches the label exceeds that of an "
     "edit of the same kind in the same place that does not; below 0.5 for a channel "
-    "that falls. Natural: the same of near positions of the corpus; random: the "
-    "largest in networks with random weights; beyond: part of the edited boards that "
-    "leaves what the network has seen."
+    "that falls. Natural: the same of near positions of the corpus; random: what "
+    "1 % of channels of networks with random weights exceed; beyond: part of the "
+    "edited boards that leaves what the network has seen."
 )
 
 
@@ -70,12 +70,11 @@ def _show(found: "EditedBoards", count: int) -> None:
         table["lead"] = (table.auroc - 0.5).abs() + 0.5 - table.random
         table = table.sort_values("lead", ascending=False).dropna(subset="lead")
         best = table.drop_duplicates("channel")[:count].to_dict("records")
-        some, others, random = found.counts(layer)
+        some, random = found.counts(layer)
         number = len(next(iter(each.auroc.values())))
         title = (
             f"{layer} ({found.target}): {some} of {number} channels respond to a label;"
-            f" {others:.1%} to the one that they follow best on other games, "
-            f"{random:.1%} of random networks'"
+            f" of random networks' {random:.1%} to what each follows best itself"
         )
         columns: dict[str, list[object]] = {
             "channel": [row["channel"] for row in best],

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _LEGEND = (
     "r: correlation of the change of the output with the difference of the label, "
     "donor less recipient; above 0, more of the label raises the output. Exchanged: "
-    "the largest with labels exchanged between positions of a ply; random: in networks "
-    "with random weights; equal: size of the change where the label is equal, as part "
-    "of that where it differs."
+    "the largest with labels exchanged between positions of a ply; random: what 1 % of "
+    "channels of networks with random weights exceed; equal: size of the change where "
+    "the label is equal, as part of that where it differs."
 )
 _LEVELS = (0.3, 0.4, 0.5)
 
@@ -70,6 +70,11 @@ def verdict_word(cause: "ChannelCause") -> str:
     return {None: "undecided", True: "yes", False: "no"}[cause.passed]
 
 
+def part_of(value: float) -> str:
+    """Write a part of channels."""
+    return "an unknown part" if isnan(value) else f"{value:.1%}"
+
+
 def _ends(cause: "ChannelCause") -> str:
     same = "it changes nothing"
     return between(cause.low, cause.high, games=cause.games, same=same)
@@ -100,6 +105,9 @@ def _show(found: "Interchange", count: int) -> None:
         title = (
             f"{layer} ({found.target}): channels of {len(each.r)} with a label whose r "
             f"reaches {levels}; in brackets, of networks with random weights, and with "
+            "labels exchanged. Judged alike, "
+            f"{part_of(each.random_causing)} of random networks' channels would cause "
+            f"by their best label, {part_of(each.exchanged_causing)} of its own with "
             "labels exchanged"
         )
         print_table(columns, title=title)

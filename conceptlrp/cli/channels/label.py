@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.channels.interchange import verdict_word
+from conceptlrp.cli.channels.interchange import part_of, verdict_word
 from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import OutputExistsError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from conceptlrp.labelling import (
         ChannelLabels,
+        EditedBoards,
         Evidence,
         Interchange,
         NamedLabel,
@@ -31,9 +32,9 @@ _LEGEND = (
     "Effect: AUROC, or correlation r with a number, within plies, on games held out; "
     "by the largest relevance, how much more of these boards than of others have the "
     "label; "
-    "random: the largest effect in networks with random weights. Causal: r by "
-    "interchange, above 0 where more of the label raises the output, and whether that "
-    "passes; 'conceptlrp interchange' says what it rests on."
+    "random: what one in 200 channels of networks with random weights exceeds. "
+    "Causal: r by interchange, above 0 where more of the label raises the output, and "
+    "whether that passes; 'conceptlrp interchange' says what it rests on."
 )
 
 
@@ -111,16 +112,20 @@ def label(
         causes = opened.results.get(Interchange, target=target or 0)
         edits = opened.results.get(EditedBoards, target=target or 0)
         _show(found, causes, count)
-        _show_counts(evidence_by_channel(found, edits, causes))
+        _show_counts(evidence_by_channel(found, edits, causes), causes, edits)
 
 
-def _show_counts(evidence: "Mapping[tuple[str, int], Evidence]") -> None:
+def _show_counts(
+    evidence: "Mapping[tuple[str, int], Evidence]",
+    causes: "Interchange | None",
+    edits: "EditedBoards | None",
+) -> None:
     """Print how many channels of each layer reach each level of evidence."""
     from conceptlrp.labelling import counts
 
-    table = counts(evidence)
+    table = counts(evidence, causes, edits).round(1)
     columns = {
-        str(name): [None if value is pd.NA else value for value in table[name]]
+        str(name): [None if pd.isna(value) else value for value in table[name]]
         for name in table
     }
     print_table(columns, title="channels by what speaks for their names")
@@ -149,8 +154,8 @@ def _show_layer(
     title = (
         f"{layer} ({found.target}): {scores.labelled:.0%} of {len(scores.channels)} "
         f"channels have a label, {scores.named:.0%} a name; "
-        f"{_part(found.random_labelled[layer])} of random networks' channels have a "
-        f"label, {_part(found.exchanged_labelled.get(layer, nan))} of its own with "
+        f"{part_of(found.random_labelled[layer])} of random networks' channels have a "
+        f"label, {part_of(found.exchanged_labelled.get(layer, nan))} of its own with "
         f"positions exchanged within plies; {found.controlled(layer):.0%} are given a "
         "control"
     )
@@ -211,7 +216,3 @@ def _cause(causes: "Interchange | None", layer: str, channel: "ChannelLabels") -
     found = causes.cause(layer, channel.channel, channel.labels[0].label)
     known = "" if isnan(found.r) else f"{found.r:+.2f} "
     return f"{known}{verdict_word(found)}"
-
-
-def _part(value: float) -> str:
-    return "an unknown part" if isnan(value) else f"{value:.1%}"

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from conceptlrp.cli import options as opt
+from conceptlrp.progress import progress_bars
 
 # These are about all positions.
 _GRAPHS = ("graphml", "node-link")
@@ -72,12 +73,14 @@ def export(
         options["quantity"] = _only("--quantity", quantities)
     elif kind in ("parquet", "csv"):
         options["quantities"] = quantities
-    if kind in _OF_CHANNELS:
-        options |= chosen
-    else:
-        most = positions or (N_POSITIONS if kind == "virelay" else None)
-        subject.append(exports.Selection(n_positions=most, seed=seed, **chosen))
-    getattr(exports, kind.replace("-", "_"))(*subject, **options)
+    with progress_bars() as report:
+        if kind in _OF_CHANNELS:
+            options |= chosen
+        else:
+            most = positions or (N_POSITIONS if kind == "virelay" else None)
+            chosen |= {"n_positions": most, "seed": seed, "on_progress": report}
+            subject.append(exports.Selection(**chosen))
+        getattr(exports, kind.replace("-", "_"))(*subject, **options)
     typer.echo(f"open with {_FORMATS[kind].format(out)}")
 
 

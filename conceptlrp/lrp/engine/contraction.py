@@ -9,11 +9,17 @@ Shapes use N positions, T targets, C channels, S sites of a feature map, P input
 squares and R rows of tangents.
 """
 
+from collections.abc import Collection
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from conceptlrp.lrp._zennit import Activation, Pass
+from conceptlrp.lrp.engine.native import NativeEngine, NativeForward
 from conceptlrp.lrp.engine.sweep import Tangents, as_sites
+from conceptlrp.lrp.engine.tangents import tap_sites
 
 _BLOCK_BYTES = 1 << 21
 
@@ -102,25 +108,77 @@ def dense(tangents: Tangents, values: Tensor) -> Tensor:
 
 
 def pick_channels(maps: Tensor, channels: Tensor) -> Tensor:
-    """Pick channels (N, K) from the maps of all, (N, T, C, P)."""
+    """Pick channels (N, T, K) from the maps of all, (N, T, C, P)."""
     n_channels = maps.shape[2]
     # All channels in their order, the usual case, need no copy.
-    if channels.shape[1] == n_channels and bool(
+    if channels.shape[2] == n_channels and bool(
         (channels == torch.arange(n_channels, device=channels.device)).all()
     ):
         return maps
-    index = channels[:, None, :, None].expand(-1, maps.shape[1], -1, maps.shape[3])
-    return maps.gather(2, index)
+    return maps.gather(2, channels[..., None].expand(-1, -1, -1, maps.shape[3]))
 
 
-def only_channels(relevance: Tensor, channels: Tensor) -> Tensor:
-    """Keep one channel each of relevance (N, T, C, H, W): (N, T, K, C, H, W)."""
-    n, t, c, h, w = relevance.shape
-    k = channels.shape[1]
-    # gather takes the K maps of each position, scatter puts each at its own channel
-    # of a copy that is zero elsewhere; both index a position's channels alike for all
-    # targets and squares.
-    chosen = relevance.new_zeros(n, t, k, c, h, w)
-    index = channels[:, None, :, None, None, None].expand(n, t, k, 1, h, w)
-    source = relevance.gather(2, index[:, :, :, 0])[:, :, :, None]
-    return chosen.scatter_(3, index, source)
+def of_targets(channels: Tensor, relevance: Tensor) -> Tensor:
+    """Return channels (N, K), or (N, T, K), as each target of relevance has its own."""
+    rows = channels[:, None] if channels.dim() == 2 else channels
+    return rows.expand(*relevance.shape[:2], -1)
+
+
+def single_channels(
+    passed: NativeForward,
+    name: str,
+    relevance: Tensor,
+    channels: Tensor,
+    step: str | None,
+    every: Collection[str],
+) -> dict[str, Tensor]:
+    """Return where relevance of single channels (N, T, K) starts, each by itself.
+
+    With a step (see `single_step`) it goes down that at once by its own channel's
+    weights, a C-th of them. Shapes: `relevance` (N, T, C, H, W). Returns (N, T * K, C',
+    H', W') at an operation.
+    """
+    chosen = pick_channels(relevance.flatten(3), channels)
+    if step is None:
+        n, t, k, s = chosen.shape
+        whole = chosen.new_zeros(n, t, k, relevance.shape[2], s)
+        index = channels[..., None, None].expand(n, t, k, 1, s)
+        whole.scatter_(3, index, chosen[:, :, :, None])
+        return {name: whole.view(n, t * k, *relevance.shape[2:])}
+    (below,) = passed.engine.program.operations[step].inputs
+    side = passed.values[below].shape[2:]
+    taps = tap_sites(passed.engine.rules[step].geometry, *side)
+    # Turned round: of each site below, the one above that reads it by each tap, or a
+    # last one without relevance.
+    sites = np.full((side.numel(), taps.shape[1]), len(taps))
+    above, tap = np.nonzero(taps >= 0)
+    sites[taps[above, tap], tap] = above
+    places = torch.from_numpy(sites.ravel()).to(chosen.device)
+    total: Tensor | None = None
+    every = {*every, *passed.engine.exposed([name])}
+    for branch in passed.branches(step, every=step in every):
+        scale = branch.scale[:, None].flatten(3).expand(-1, channels.shape[1], -1, -1)
+        scale = pick_channels(scale, channels)
+        scaled = functional.pad(chosen * scale, (0, 1))
+        rows = torch.unflatten(scaled.index_select(3, places), 3, sites.shape)
+        part = rows @ branch.weight.flatten(2)[channels].transpose(3, 4)
+        if isinstance(branch.multiplier, Tensor):
+            part.mul_(branch.multiplier.flatten(2).transpose(1, 2)[:, None, None])
+        elif branch.multiplier != 1.0:
+            part.mul_(branch.multiplier)
+        total = part if total is None else total.add_(part)
+    assert total is not None
+    return {below: torch.unflatten(total.flatten(1, 2).transpose(2, 3), 3, side)}
+
+
+def single_step(engine: NativeEngine, name: str) -> str | None:
+    """Return the convolution whose output a value is, but for what passes all on."""
+    operation = engine.program.operations[name]
+    while operation.kind == "pass" and (
+        isinstance(operation.rule, Pass) or not isinstance(operation.module, Activation)
+    ):
+        operation = engine.program.operations[operation.inputs[0]]
+    rule = engine.rules.get(operation.name)
+    if operation.kind != "conv" or rule is None or rule.is_dense:
+        return None
+    return operation.name

@@ -3,12 +3,15 @@
 Shapes use N positions and P input squares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.lrp.engine.contraction import single_step
+from conceptlrp.lrp.engine.gating import producers
 from conceptlrp.lrp.engine.moving import reach
 from conceptlrp.lrp.engine.native import NativeEngine
 from conceptlrp.lrp.engine.program import Operation
@@ -21,6 +24,10 @@ from conceptlrp.lrp.engine.tangents import (
     union_sites,
     whole_sites,
 )
+
+# Multiplications in the time of moving a number: of a tangent, with all that it reads,
+# and of relevance that goes down (by `tests/benchmarks/modes.py`).
+_CARRIED, _SENT = 250, 100
 
 
 def draw_blueprint(engine: NativeEngine) -> Blueprint:
@@ -55,23 +62,59 @@ class SweepCosts:
     engine: NativeEngine
     blueprint: Blueprint
 
-    def forward(self, wanted: tuple[str, ...], active: NDArray[np.bool_]) -> int:
+    def divide(
+        self,
+        starts: Mapping[str, int],
+        active: NDArray[np.bool_],
+        every: Collection[str],
+    ) -> tuple[str, ...]:
+        """Return of which operations a sweep finds the heatmaps with the least work.
+
+        It does all channels and targets at once and comes to the lower operations
+        first; from the others, a pass goes down for each start.
+
+        Shapes: `active` (N, P).
+        """
+        names = tuple(n for n in self.engine.program.operations if n in starts)
+        costs = []
+        for swept in range(len(names) + 1):
+            down = {name: starts[name] for name in names[swept:]}
+            up = self.forward(names[:swept], active, every) if swept else 0
+            costs.append(up + (self.reverse(down, every) if down else 0))
+        return names[: int(np.argmin(costs))]
+
+    def forward(
+        self,
+        wanted: tuple[str, ...],
+        active: NDArray[np.bool_],
+        every: Collection[str] = (),
+    ) -> int:
         """Return the multiplications of a sweep up to the wanted operations.
 
         Shapes: `active` (N, P).
         """
         by_square = active.sum(axis=0)
+        whole = self.open(wanted, every)
         return sum(
-            self._forward_products(operation, by_square, len(active))
+            self._n_terms(operation.name, whole)
+            * self._forward_products(operation, by_square, len(active))
             for operation in self._below(wanted)
             if operation.kind == "conv"
         )
 
-    def reverse(self, wanted: Mapping[str, int]) -> int:
+    def reverse(self, starts: Mapping[str, int], every: Collection[str] = ()) -> int:
         """Return the multiplications of passes down, given how many start where."""
         return sum(
-            n_starts * self._reverse_products(name) for name, n_starts in wanted.items()
+            n_starts * self._reverse_products(name, self.open((name,), every))
+            for name, n_starts in starts.items()
         )
+
+    def open(self, wanted: Collection[str], every: Collection[str]) -> frozenset[str]:
+        """Return which operations of `every` need all terms for the wanted ones alone.
+
+        Relevance is at dead units only where it starts, not where it has come down to.
+        """
+        return producers(self.engine.program, wanted) & frozenset(every)
 
     def block(self, wanted: tuple[str, ...], memory_budget: int) -> tuple[int, int]:
         """Return how many positions and squares a sweep may take at a time.
@@ -90,14 +133,20 @@ class SweepCosts:
     ) -> int:
         rule = self.engine.rules[operation.name]
         n_out, n_in = rule.weight.shape[0], rule.weight.shape[1]
-        n_terms = max(1, rule.n_terms)
+        squares = self.blueprint[operation.name].square
+        rows = np.bincount(squares, minlength=len(by_square)) @ by_square
+        moved = _CARRIED * rows * n_out
         if self._is_alike(operation.inputs[0]):
             # One convolution of a position, its taps kept apart (see `sweep._spread`).
             sites = self.blueprint[operation.inputs[0]].lookup.shape[1]
-            return int(n_terms * n_positions * sites * rule.weight.numel())
+            return int(n_positions * sites * rule.weight.numel() + moved)
         # A row is multiplied only with the taps that find a row below.
         products = self.blueprint[operation.name].products @ by_square
-        return int(n_terms * products * n_in * n_out)
+        return int(products * n_in * n_out + moved)
+
+    def _n_terms(self, name: str, whole: Collection[str]) -> int:
+        rule = self.engine.rules[name]
+        return 1 if rule.rule is None else len(rule.terms(every=name in whole)) or 1
 
     def _is_alike(self, name: str) -> bool:
         """Whether tangents are alike in all channels, as after the Flat rule."""
@@ -106,15 +155,20 @@ class SweepCosts:
             return self._is_alike(operation.inputs[0])
         return operation.kind == "conv" and self.engine.rules[name].is_flat
 
-    def _reverse_products(self, name: str) -> int:
-        total = 0
+    def _reverse_products(self, name: str, whole: Collection[str]) -> int:
+        total, first = 0, single_step(self.engine, name)
         # A transposed convolution a term for everything below, on the whole map: what
         # starts in one channel has spread over all of them a layer further down.
         for operation in self._below((name,)):
             if operation.kind == "conv":
-                rule = self.engine.rules[operation.name]
-                _, height, width = self.engine.shapes[operation.name]
-                total += max(1, rule.n_terms) * height * width * rule.weight.numel()
+                weight = self.engine.rules[operation.name].weight
+                ends = (operation.name, *operation.inputs)
+                shapes = [self.engine.shapes[end] for end in ends]
+                products = prod(shapes[0][1:]) * weight.numel()
+                if operation.name == first:
+                    products //= len(weight)
+                moved = _SENT * sum(map(prod, shapes))
+                total += self._n_terms(operation.name, whole) * (products + moved)
         return total
 
     def _bytes(self, operation: Operation) -> int:

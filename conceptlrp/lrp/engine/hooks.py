@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 
 from conceptlrp.errors import CompositeError
 from conceptlrp.lrp._zennit import Composite
+from conceptlrp.lrp.engine.contraction import of_targets
 from conceptlrp.lrp.engine.elementwise import without_rules
 from conceptlrp.lrp.engine.lifting import sum_squares
 from conceptlrp.lrp.engine.native import Change, changed
@@ -136,6 +137,10 @@ class HookPassed:
             for layer, part in relevance.items()
         }
 
+    def layer_relevance(self, starts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Send relevance down to layers: (N, T, C, H, W) of every layer."""
+        return self._send_all(starts)[1]
+
     def relevance(
         self, starts: Mapping[str, Tensor], *, summed: bool = False
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -208,8 +213,9 @@ class HookPassed:
         if self.second:
             return self.second.conditional(relevance, channels)
         found = {}
-        for layer, rows in channels.items():
-            few = rows.shape[1] * relevance[layer].shape[1] <= _FEW_PASSES
+        for layer, chosen in channels.items():
+            rows = of_targets(chosen, relevance[layer])
+            few = rows[0].numel() <= _FEW_PASSES
             send = self._send_channels if few else self._differentiate
             found[layer] = send(layer, relevance[layer], rows)
         return found, "hooks"
@@ -234,20 +240,19 @@ class HookPassed:
                 (slope,) = torch.autograd.grad(square.sum(), start, retain_graph=True)
                 maps.append((slope[:, None] * relevance).sum((3, 4)))
         every = torch.unflatten(torch.stack(maps, 3), 3, self.planes.shape[2:])
-        rows = channels[:, None, :, None, None]
-        index = rows.expand(-1, every.shape[1], -1, *every.shape[3:])
+        index = channels[..., None, None].expand(-1, -1, -1, *every.shape[3:])
         return every.gather(2, index)
 
     def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
         rows = torch.arange(len(relevance), device=relevance.device)
         maps = []
         for target in range(relevance.shape[1]):
-            for k in range(channels.shape[1]):
+            for k in range(channels.shape[2]):
                 chosen = torch.zeros_like(relevance[:, target])
-                at = (rows, channels[:, k])
+                at = (rows, channels[:, target, k])
                 chosen[at] = relevance[:, target][at]
                 maps.append(self._send({layer: chosen})[0].sum(1))
-        return torch.unflatten(torch.stack(maps, 1), 1, (-1, channels.shape[1]))
+        return torch.unflatten(torch.stack(maps, 1), 1, channels.shape[1:])
 
 
 class GradientHookPassed(HookPassed):

@@ -2,7 +2,8 @@
 
 Conditional heatmaps are computed in forward mode (one sweep upwards for all
 channels, layers and targets) or in reverse mode (one pass down for every
-channel and target), whichever takes fewer multiplications.
+channel and target), the lower layers in one and the upper ones in the other where that
+takes the least work (see `counting`).
 
 Shapes use N positions, T targets, P planes, C channels of an H x W feature map,
 K channels asked for and n x n squares.
@@ -10,8 +11,8 @@ K channels asked for and n x n squares.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
-from typing import Any, Self
+from functools import cached_property, partial
+from typing import Self
 
 import numpy as np
 import torch
@@ -21,8 +22,10 @@ from torch import Tensor
 from conceptlrp.errors import CompositeError
 from conceptlrp.lrp.engine.contraction import (
     conditional_heatmaps,
-    only_channels,
+    of_targets,
     pick_channels,
+    single_channels,
+    single_step,
 )
 from conceptlrp.lrp.engine.counting import SweepCosts, draw_blueprint
 from conceptlrp.lrp.engine.elementwise import MIXING
@@ -211,6 +214,13 @@ class NativePassed:
         maps = {layer: found[owner.nodes[layer]] for layer in owner.layers}
         return found[owner.input], sum_squares(maps) if summed else maps
 
+    def layer_relevance(self, starts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Send relevance down to layers alone: (N, T, C, H, W) of every layer."""
+        nodes = {layer: self.owner.nodes[layer] for layer in self.owner.layers}
+        with torch.no_grad():
+            found = self._send(starts, tuple(nodes.values()))
+        return {layer: found[node] for layer, node in nodes.items()}
+
     def input_relevance(
         self, starts: Mapping[str, Tensor], every: Collection[str] = ()
     ) -> Tensor:
@@ -226,9 +236,13 @@ class NativePassed:
         """
         second = self.second
         return {
-            layer: second.input_relevance({layer: part}, second.every).sum(2)
+            layer: second.input_relevance({layer: part}, second.open(layer)).sum(2)
             for layer, part in relevance.items()
         }
+
+    def open(self, layer: str) -> frozenset[str]:
+        """Return the operations that need all terms for relevance of a layer."""
+        return self.owner.costs.open((self.owner.nodes[layer],), self.every)
 
     def _send(
         self,
@@ -288,10 +302,11 @@ class NativePassed:
         cut = {n: torch.ones_like(values[n], dtype=torch.bool) for n in names}
         passed = NativeForward(self.passed.engine, values, cut=cut)
         every = torch.arange(relevance.shape[2], device=relevance.device)
-        channels = every.expand(len(relevance), -1)
-        options = {"baselines": baselines, "every": self.owner.exposed}
+        channels = every.expand(*relevance.shape[:2], -1)
+        starts, exposed = (upper, relevance, channels, None), self.owner.exposed
+        arrived = partial(torch.sum, dim=(3, 4))
         return self._singly(
-            passed, upper, relevance, channels, node, lambda s: s.sum((3, 4)), **options
+            passed, starts, node, arrived, every=exposed, baselines=baselines
         )
 
     def conservation(self, starts: Mapping[str, Tensor]) -> Conservation:
@@ -365,33 +380,30 @@ class NativePassed:
     ) -> tuple[dict[str, Tensor], str]:
         """Send the relevance of single channels to the input.
 
-        Shapes: `relevance` (N, T, C, H, W), `channels` (N, K). Returns (N, T, K, n, n):
-        input relevance through each channel alone, planes summed; how it was computed:
-        "forward", "reverse" or "hooks". The relevance is this pass's own: without a
-        baseline a dead unit has none.
+        Shapes: `relevance` (N, T, C, H, W), `channels` (N, K), or (N, T, K) if each
+        target has its own. Returns (N, T, K, n, n):
+        input relevance through each channel alone, planes summed; the `mode` of an
+        `Attribution`. The relevance is this pass's own: without a baseline a dead unit
+        has none.
         """
         if self.owner.second:
             return self.second.conditional(relevance, channels)
         owner = self.owner
-        n_positions, n_targets = next(iter(relevance.values())).shape[:2]
-        wanted = {
-            owner.nodes[layer]: n_positions * rows.shape[1] * n_targets
-            for layer, rows in channels.items()
-        }
+        channels = {n: of_targets(rows, relevance[n]) for n, rows in channels.items()}
+        wanted = {owner.nodes[n]: rows.numel() for n, rows in channels.items()}
         with torch.no_grad():
             flowing = {n: self._flowing(n, relevance[n]) for n in channels}
-            # The sweep costs the same for any number of channels and targets, a pass
-            # down is due for each of them.
-            upwards = owner.costs.forward(tuple(wanted), self.active)
-            # It would not stop at changed units.
-            reverse = self.passed.cut or owner.reverse_only
-            if not reverse and upwards <= owner.costs.reverse(wanted):
-                return self._sweep(flowing, channels), "forward"
-            found = {
-                layer: self._send_channels(layer, flowing[layer], rows)
-                for layer, rows in channels.items()
-            }
-            return found, "reverse"
+            swept: tuple[str, ...] = ()
+            # A sweep would not stop at changed units.
+            if not (self.passed.cut or owner.reverse_only):
+                swept = owner.costs.divide(wanted, self.active, self.every)
+            up = {n: rows for n, rows in channels.items() if owner.nodes[n] in swept}
+            found = self._sweep(flowing, up) if up else {}
+            for layer, rows in channels.items():
+                if layer not in up:
+                    found[layer] = self._send_channels(layer, flowing[layer], rows)
+        mode = "both" if 0 < len(up) < len(channels) else "forward" if up else "reverse"
+        return {layer: found[layer] for layer in channels}, mode
 
     def _flowing(self, name: str, relevance: Tensor) -> Tensor:  # noqa: ARG002
         """Return what flows down where a layer or output has relevance."""
@@ -409,8 +421,7 @@ class NativePassed:
         side = self.passed.values[self.owner.input].shape[2:]
         found: dict[str, Tensor] = {}
         for layer, chosen in channels.items():
-            shape = (*relevance[layer].shape[:2], chosen.shape[1], side.numel())
-            found[layer] = relevance[layer].new_zeros(shape)
+            found[layer] = relevance[layer].new_zeros(*chosen.shape, side.numel())
         for node, rows, squares, tangents in self._tangents(tuple(nodes)):
             layer = nodes[node]
             maps = conditional_heatmaps(tangents, relevance[layer][rows])
@@ -441,34 +452,41 @@ class NativePassed:
                 if not chosen.any():
                     continue
                 plan = self.owner.sweep_plan(chosen)
-                sweep = Sweep(part, plan, weight, self.every)
+                every = self.owner.costs.open(nodes, self.every)
+                sweep = Sweep(part, plan, weight, every)
                 for node, tangents in sweep.tangents(nodes):
                     yield node, rows, squares, tangents
 
     def _send_channels(self, layer: str, relevance: Tensor, channels: Tensor) -> Tensor:
-        end, every = self.owner.input, self.every
-        return self._singly(
-            self.passed, layer, relevance, channels, end, self._arrived, every=every
-        )
+        end, every = self.owner.input, self.open(layer)
+        step = single_step(self.owner.engine, self.owner.nodes[layer])
+        if self.passed.cut:
+            step = None
+        starts = layer, relevance, channels, step
+        return self._singly(self.passed, starts, end, self._arrived, every=every)
 
     def _singly(
         self,
         passed: NativeForward,
-        layer: str,
-        relevance: Tensor,
-        channels: Tensor,
+        starts: tuple[str, Tensor, Tensor, str | None],
         end: str,
         arrived: Callable[[Tensor], Tensor],
-        **options: Any,
+        *,
+        every: Collection[str],
+        baselines: Mapping[str, Tensor] | None = None,
     ) -> Tensor:
-        """Send each channel's relevance down by itself, several at a time."""
-        step = max(1, _REVERSE_ROWS // (len(channels) * relevance.shape[1]))
+        """Send each channel's relevance down by itself, several at a time.
+
+        Starts are a layer, its relevance, the channels and, maybe, a `single_step`.
+        """
+        layer, relevance, channels, step = starts
+        n, t = relevance.shape[:2]
         parts = []
-        for some in torch.split(channels, step, 1):
-            chosen = only_channels(relevance, some)
+        for some in torch.split(channels, max(1, _REVERSE_ROWS // (n * t)), 2):
             # P is linear and the same for all: to it, every channel of every target
             # is one more target.
-            start = {self.owner.nodes[layer]: chosen.flatten(1, 2)}
-            sent = passed.relevance(start, (end,), **options)[end]
-            parts.append(torch.unflatten(arrived(sent), 1, chosen.shape[1:3]))
+            node = self.owner.nodes[layer]
+            start = single_channels(passed, node, relevance, some, step, every)
+            found = passed.relevance(start, (end,), every=every, baselines=baselines)
+            parts.append(torch.unflatten(arrived(found[end]), 1, some.shape[1:]))
         return torch.cat(parts, 2)

@@ -9,13 +9,15 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from conceptlrp.errors import StoreError
-from conceptlrp.files import file_digest, write_whole
+from conceptlrp.files import write_whole
 from conceptlrp.jsontext import loads
 from conceptlrp.store.format import schema
+from conceptlrp.store.format.integrity import FileEntry, block_sums, damage, stamp
 from conceptlrp.store.format.plan import Plan
 
 RUNNING, COMPLETE = "running", "complete"
@@ -23,26 +25,11 @@ RUNNING, COMPLETE = "running", "complete"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 _CORPUS = re.compile(r"corpus-\d{1,9}\.h5")
 _BASELINE = re.compile(r"baseline-\d{1,9}\.h5")
+_SHARD = "shard-"
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS = 1 << 32
 _BEGINNING = 256
 _MOST_SHARDS = 1 << 18
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """How large a file is and what its bytes are.
-
-    `rounding`, of a shard, is the largest rounding error of each quantity that is
-    stored with fewer digits than it was computed with, relative to the largest value of
-    the same position. `about`, of a file that was added later, has its "kind", and the
-    "target" and "layer" that it is about.
-    """
-
-    bytes: int
-    sha256: str
-    rounding: dict[str, float] = field(default_factory=dict)
-    about: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,7 +43,7 @@ class ShardSpec:
     @property
     def file(self) -> str:
         """Name of its file."""
-        return f"shard-{self.index:05d}.h5"
+        return f"{_SHARD}{self.index:05d}.h5"
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -185,8 +172,9 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the text of `manifest.json`."""
     content = {**asdict(manifest), "plan": manifest.plan.to_json()}
     for entry in content["files"].values():
-        if not entry["about"]:
-            del entry["about"]
+        for name in ("about", "sums"):
+            if not entry[name]:
+                del entry[name]
     content["parts"] = [[p.start, p.stop, p.shard_size] for p in manifest.parts]
     header = {
         "encoding-type": schema.ENCODING_TYPE,
@@ -200,16 +188,17 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     write_file(folder, schema.MANIFEST, manifest_bytes(manifest))
 
 
-def entry_of(content: bytes | memoryview) -> FileEntry:
+def entry_of(file: str, content: bytes | memoryview) -> FileEntry:
     """Return the entry of a file with this content."""
-    return FileEntry(len(content), hashlib.sha256(content).hexdigest())
+    sums = block_sums(content) if file.startswith(_SHARD) else ""
+    return FileEntry(len(content), hashlib.sha256(content).hexdigest(), sums=sums)
 
 
 def write_file(folder: Path, file: str, content: bytes | memoryview) -> FileEntry:
     """Write a file of a store, and return its entry of the manifest."""
     path = folder / file
     write_whole(path, content, overwrite=True, error=StoreError, token=None)
-    return entry_of(content)
+    return entry_of(file, content)
 
 
 def is_store(folder: Path) -> bool:
@@ -242,6 +231,21 @@ def read_manifest(folder: Path) -> Manifest:
         raise StoreError(msg) from None
 
 
+def current_manifest(folder: Path) -> Manifest:
+    """Return the manifest as it stands now, read again only where it was replaced.
+
+    That of many shards is long, and is asked for at each of them.
+    """
+    path = folder / schema.MANIFEST
+    # One that went is told of by reading it.
+    return _read_stamped(folder, stamp(path.stat()) if path.is_file() else ())
+
+
+@lru_cache(maxsize=4)
+def _read_stamped(folder: Path, _stamp: tuple[int, ...]) -> Manifest:
+    return read_manifest(folder)
+
+
 def _parse(content: dict[str, Any]) -> Manifest:
     plan = Plan.from_json(content.pop("plan"))
     parts = tuple(Part(*part) for part in content.pop("parts"))
@@ -265,7 +269,8 @@ def _parse(content: dict[str, Any]) -> Manifest:
         if not all(isinstance(error, float) for error in entry.rounding.values()):
             msg = f"'{name}' has rounding errors {entry.rounding!r}"
             raise ValueError(msg)
-        if not all(isinstance(word, str) for word in entry.about.values()):
+        words = (entry.sums, *entry.about.values())
+        if not all(isinstance(word, str) for word in words):
             msg = f"'{name}' is about {entry.about!r}"
             raise ValueError(msg)
     return manifest
@@ -349,11 +354,12 @@ class Receipt:
     sha256: str
     plan: str
     rounding: dict[str, float] = field(default_factory=dict)
+    sums: str = ""
 
     @property
     def entry(self) -> FileEntry:
         """What the manifest says of the file."""
-        return FileEntry(self.bytes, self.sha256, self.rounding)
+        return FileEntry(self.bytes, self.sha256, self.rounding, sums=self.sums)
 
 
 def receipt_path(folder: Path, file: str) -> Path:
@@ -383,11 +389,16 @@ def read_receipt(folder: Path, file: str, plan: str) -> Receipt | None:
     return receipt if is_ours and receipt.plan == plan else None
 
 
+def entry_now(folder: Path, manifest: Manifest, file: str) -> FileEntry | None:
+    """Return what the receipt of a file says of it, or else the manifest."""
+    receipt = read_receipt(folder, file, manifest.plan.fingerprint)
+    return receipt.entry if receipt else manifest.files.get(file)
+
+
 def is_intact(folder: Path, file: str, entry: FileEntry, *, verify: bool) -> bool:
     """Tell whether a file, no link, has its size and, if asked for, its hash."""
     path = folder / file
-    if path.is_symlink() or not path.is_file():
-        return False
-    if path.stat().st_size != entry.bytes:
-        return False
-    return not verify or file_digest(path) == entry.sha256
+    if verify:
+        return damage(path, entry) is None
+    is_file = path.is_file() and not path.is_symlink()
+    return is_file and path.stat().st_size == entry.bytes

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
 from typing import Any, Self
 
 from conceptlrp.errors import StoreError, check_choice
@@ -133,7 +134,7 @@ class Plan:
             del found["baseline"]
         return found
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that the numbers depend on."""
         text = json.dumps(self._compared(), sort_keys=True)

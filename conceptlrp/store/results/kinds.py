@@ -22,8 +22,8 @@ from typing import Any, Final, Literal
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import clear_write_errors, file_digest, file_stem, unfinished_name
+from conceptlrp.store.format.integrity import FileEntry, damage
 from conceptlrp.store.format.manifest import (
-    FileEntry,
     Manifest,
     write_file,
     write_manifest,
@@ -104,7 +104,7 @@ _TABLE: Final = (
         "labels",
         "conceptlrp.labelling:ScoredLabels",
         ("target",),
-        version=4,
+        version=5,
         verb="label",
         former=r"label-scores-.+\.h5",
     ),
@@ -112,14 +112,14 @@ _TABLE: Final = (
         "interchange",
         "conceptlrp.labelling:Interchange",
         ("target",),
-        version=2,
+        version=3,
         verb="interchange",
     ),
     Kind(
         "edits",
         "conceptlrp.labelling:EditedBoards",
         ("target",),
-        version=1,
+        version=2,
         verb="edits",
     ),
     Kind(
@@ -251,15 +251,25 @@ def is_added(name: str, entry: FileEntry) -> bool:
     return bool(entry.about) or name == FORMER_COLUMNS or former_kind(name) is not None
 
 
-def remedy(folder: Path, name: str, entry: FileEntry) -> str:
+def remedy(folder: Path, name: str, entry: FileEntry | None = None) -> str:
     """Say what makes a damaged file of a store anew."""
-    kind = KINDS.get(entry.about.get("kind", "")) or former_kind(name)
+    about = dict(entry.about) if entry else {}
+    kind = KINDS.get(about.get("kind", "")) or former_kind(name)
     if kind is not None:
-        about = {k: v for k, v in entry.about.items() if k != "kind"}
+        about.pop("kind", None)
         return f"run '{kind.command(str(folder), **about, overwrite=True)}'"
-    if entry.about or name == FORMER_COLUMNS:
+    if about or name == FORMER_COLUMNS:
         return "add its columns anew with overwrite, as 'conceptlrp label' does"
     return "'conceptlrp attribute --resume' computes it again"
+
+
+def whole_file(folder: Path, manifest: Manifest, name: str) -> Path:
+    """Return the path of a listed file, or say how it is damaged, and the remedy."""
+    path, entry = folder / name, manifest.files[name]
+    if problem := damage(path, entry, again=False):
+        msg = f"{path}: {problem}; {remedy(folder, name, entry)}"
+        raise StoreError(msg)
+    return path
 
 
 def _is_former(name: str, entry: FileEntry, kind: str) -> bool:

@@ -14,10 +14,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from conceptlrp import __version__
 from conceptlrp.errors import OutputExistsError, StoreError
+from conceptlrp.store.format.integrity import damage
 from conceptlrp.store.format.lock import run_lock
-from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
+from conceptlrp.store.format.manifest import Manifest, read_manifest
 from conceptlrp.store.results.codec import Sizes, decode, encode, read_header
-from conceptlrp.store.results.kinds import KINDS, Kind, kind_of, listed, replace_listed
+from conceptlrp.store.results.kinds import (
+    KINDS,
+    Kind,
+    kind_of,
+    listed,
+    remedy,
+    replace_listed,
+    whole_file,
+)
 
 if TYPE_CHECKING:
     from conceptlrp.store.opened import OpenedStore
@@ -105,16 +114,15 @@ class Results:
         former, file = "", listed(self._store.current_manifest(), about)
         while file is not None and file != former:
             entry = self._store.current_manifest().files[file]
-            if is_intact(self._store.path, file, entry, verify=True):
+            problem = damage(self._store.path / file, entry, again=False)
+            if problem is None:
                 return self._read(self._store.path / file, result, kind, about)
             # Another process may have replaced it since the manifest was read.
             former, file = file, listed(self._store.current_manifest(), about)
         if file is None:
             return None
-        msg = (
-            f"{self._store.path / file}: is missing or damaged; run "
-            f"'{self._command(kind, about)}'"
-        )
+        cure = remedy(self._store.path, file, entry)
+        msg = f"{self._store.path / file}: {problem}; {cure}"
         raise StoreError(msg)
 
     def find(
@@ -182,6 +190,7 @@ class Results:
         path = self.find(result, target=target, layer=layer)
         if path is None:
             return {}
+        whole_file(path.parent, self._store.current_manifest(), path.name)
         return read_header(path, _HEADER[len(_ENCODING) :])
 
     @property
@@ -212,7 +221,7 @@ class Results:
     def _read(
         self, path: Path, result: type[R], kind: Kind, about: Mapping[str, str]
     ) -> R:
-        remedy = f"run '{self._command(kind, about)}'"
+        cure = f"run '{self._command(kind, about)}'"
         header = read_header(path, _HEADER)
         expected = {
             **_ENCODING,
@@ -224,7 +233,7 @@ class Results:
             if header[name] != value:
                 msg = (
                     f"{path}: has {name} {header[name][:40] or 'unknown'}, expected "
-                    f"{value[:40]}; {remedy}"
+                    f"{value[:40]}; {cure}"
                 )
                 raise StoreError(msg)
         try:
@@ -233,7 +242,7 @@ class Results:
         except StoreError as error:
             text = str(error)
             named = text if text.startswith(str(path)) else f"{path}: {text}"
-            msg = f"{named}; {remedy}"
+            msg = f"{named}; {cure}"
             raise StoreError(msg) from error
         return found
 

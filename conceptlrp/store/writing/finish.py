@@ -17,9 +17,9 @@ from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import HDF5_FORMAT
 from conceptlrp.othello import Corpus
 from conceptlrp.store.format import schema
+from conceptlrp.store.format.integrity import FileEntry
 from conceptlrp.store.format.manifest import (
     COMPLETE,
-    FileEntry,
     Manifest,
     is_intact,
     read_manifest,
@@ -119,7 +119,7 @@ def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
     """Add up the statistics of all shards."""
     if not manifest.plan.statistics:
         return {}
-    shards = Shards(OpenFiles(folder, _OPEN_FILES), tuple(manifest.shards()))
+    shards = Shards(OpenFiles(folder, manifest, _OPEN_FILES), tuple(manifest.shards()))
     total: dict[str, NDArray[np.int64]] = {}
     for spec in shards.specs:
         with shards.opened(spec.file) as file:
@@ -136,7 +136,7 @@ def _statistics(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
 def write_index(folder: Path, manifest: Manifest) -> FileEntry:
     """Write the index of a store, all shards of which are there."""
     corpus = load_positions(folder, manifest)
-    shards = Shards(OpenFiles(folder, _OPEN_FILES), tuple(manifest.shards()))
+    shards = Shards(OpenFiles(folder, manifest, _OPEN_FILES), tuple(manifest.shards()))
     return write_file(folder, schema.INDEX, encode_index(manifest, shards, corpus))
 
 

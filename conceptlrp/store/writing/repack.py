@@ -23,12 +23,11 @@ from conceptlrp.staging import clear_leftovers, move_into_place, staging_folder
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
     Manifest,
-    is_intact,
     read_manifest,
     write_file,
     write_manifest,
 )
-from conceptlrp.store.results.kinds import added_name, columns_file, remedy
+from conceptlrp.store.results.kinds import added_name, columns_file, whole_file
 from conceptlrp.store.writing.finish import write_index
 
 _BEST_RATIO = 4096
@@ -88,13 +87,9 @@ def _fill(
     columns, files = columns_file(manifest), {}
     for done, name in enumerate(names, start=1):
         entry = manifest.files[name]
-        if not is_intact(folder, name, entry, verify=True):
-            msg = (
-                f"{folder / name}: is missing or damaged; {remedy(folder, name, entry)}"
-            )
-            raise StoreError(msg)
+        path = whole_file(folder, manifest, name)
         is_packed = schema.RUN_FILE.fullmatch(name) is not None or name == columns
-        content = _content(folder / name, manifest.codec, is_packed=is_packed)
+        content = _content(path, manifest.codec, is_packed=is_packed)
         about = {"kind": schema.COLUMNS_KIND} if name == columns else entry.about
         place = added_name(about, content) if name == columns else name
         made = write_file(staging, place, content)

@@ -19,6 +19,8 @@ from conceptlrp.store.format.manifest import (
     Manifest,
     Receipt,
     ShardSpec,
+    current_manifest,
+    entry_now,
     entry_of,
     is_intact,
     read_manifest,
@@ -54,8 +56,7 @@ def is_finished(
     folder: Path, manifest: Manifest, file: str, *, verify: bool = False
 ) -> bool:
     """Tell whether a shard or block is written and still what it was."""
-    receipt = read_receipt(folder, file, manifest.plan.fingerprint)
-    entry = receipt.entry if receipt else manifest.files.get(file)
+    entry = entry_now(folder, manifest, file)
     return entry is not None and is_intact(folder, file, entry, verify=verify)
 
 
@@ -71,7 +72,7 @@ def write_shard(
     The same arrays give the same bytes, so it does no harm to write a shard twice.
     """
     folder = Path(path)
-    manifest = read_manifest(folder)
+    manifest = current_manifest(folder)
     _check_arrays(manifest, spec, arrays)
     return _write(folder, manifest, spec.file, schema.SHARD, arrays, rounding)
 
@@ -81,7 +82,7 @@ def write_block(
 ) -> Receipt:
     """Write a block of maps of reference boards and then its receipt."""
     folder = Path(path)
-    manifest = read_manifest(folder)
+    manifest = current_manifest(folder)
     return _write(folder, manifest, block_file(number), schema.BLOCK, arrays)
 
 
@@ -126,8 +127,10 @@ def _write(
 ) -> Receipt:
     plan = manifest.plan
     content = schema.encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
-    made, rounding = entry_of(content), dict(rounding or {})
-    receipt = Receipt(file, made.bytes, made.sha256, plan.fingerprint, rounding)
+    made, rounding = entry_of(file, content), dict(rounding or {})
+    receipt = Receipt(
+        file, made.bytes, made.sha256, plan.fingerprint, rounding, made.sums
+    )
     # A receipt must never speak of other bytes than those beside it.
     if read_receipt(folder, file, plan.fingerprint) != receipt:
         with clear_write_errors(receipt_path(folder, file), StoreError):

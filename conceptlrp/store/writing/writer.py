@@ -20,10 +20,10 @@ from conceptlrp.hdf5 import clear_errors
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import Baseline
 from conceptlrp.store.format import schema
+from conceptlrp.store.format.integrity import FileEntry
 from conceptlrp.store.format.lock import refuse_foreign
 from conceptlrp.store.format.manifest import (
     RUNNING,
-    FileEntry,
     Manifest,
     Part,
     entry_of,
@@ -34,7 +34,7 @@ from conceptlrp.store.format.manifest import (
     write_manifest,
 )
 from conceptlrp.store.format.plan import Plan, refuse_other
-from conceptlrp.store.results.kinds import is_leftover
+from conceptlrp.store.results.kinds import is_leftover, whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def create_run(
         raise OutputExistsError(msg)
     _make_empty(folder)
     file, content = "corpus-0.h5", corpus.to_bytes()
-    files = {file: entry_of(content)}
+    files = {file: entry_of(file, content)}
     if plan.baseline:
         files |= _write_baseline(folder, schema.FIRST_BASELINE, baseline, codec)
     manifest = Manifest(
@@ -96,7 +96,7 @@ def resume_run(
         if file is None or is_intact(folder, file, manifest.files[file], verify=True):
             continue
         content = encode()
-        if (entry := entry_of(content)) != manifest.files[file]:
+        if (entry := entry_of(file, content)) != manifest.files[file]:
             manifest = manifest.with_files({**manifest.files, file: entry})
             write_manifest(folder, manifest)
         write_file(folder, file, content)
@@ -153,7 +153,7 @@ def read_corpus(path: str | os.PathLike[str]) -> Corpus:
 
 def load_positions(folder: Path, manifest: Manifest) -> Corpus:
     """Read the corpus of a store and compare it with what the manifest says."""
-    path = folder / manifest.corpus_file
+    path = whole_file(folder, manifest, manifest.corpus_file)
     try:
         corpus = Corpus.load(path)
     except CorpusFileError as error:
@@ -176,10 +176,7 @@ def load_baseline(folder: Path, manifest: Manifest) -> Baseline:
     made, file = manifest.baseline, manifest.baseline_file
     if file is None:
         return Baseline()
-    path = folder / file
-    if not is_intact(folder, file, manifest.files[file], verify=True):
-        msg = f"{path}: is missing or damaged; {schema.REMEDY}"
-        raise StoreError(msg)
+    path = whole_file(folder, manifest, file)
     with clear_errors(path, StoreError):
         baseline = Baseline.of_arrays(
             schema.read_arrays(path, schema.BASELINE_TABLE),

@@ -144,7 +144,7 @@ def edits(store: Store, seed: int = 0) -> EditedBoards:
             random={"activation": numbers(3)},
             beyond=numbers(3),
             usual_beyond=0.05,
-            responding=0.25,
+            random_own={"activation": 0.75},
             random_responding=float("nan"),
             **{name: {"activation": numbers(channels, 3, 2)} for name in examples},
         )
@@ -165,6 +165,7 @@ def edits(store: Store, seed: int = 0) -> EditedBoards:
         before=words[0],
         after=words[1],
         unswitched=words[2],
+        moves=np.full((3, 2, 2), -1, np.int8),
         random_networks=2,
         seed=seed,
         size=store.manifest.board_size,
