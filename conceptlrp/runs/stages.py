@@ -73,8 +73,8 @@ _MOST_ROWS = 4096
 _SHARD_BYTES = 1 << 27
 # Ctrl-C loses what a shard took at most; a run of minutes is cut more finely, so that
 # all cores have work. Of very many positions the number of files is what counts.
-_SHARD_SECONDS = (1.0, 30.0)
-_FEW_SHARDS, _MANY_SHARDS = 16, 1 << 16
+_SHARD_SECONDS = (8.0, 30.0)
+_FEW_SHARDS, _MANY_SHARDS = 8, 1 << 16
 _TRIAL_SECONDS = 0.1
 
 

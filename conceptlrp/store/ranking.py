@@ -148,8 +148,8 @@ Keys = NDArray[np.uint64]
 Scores = NDArray[np.float32]
 _ROW = np.uint64(0xFFFFFFFF)
 _SIGN = np.uint32(1 << 31)
-# Scores of a block at most.
-_BLOCK = 1 << 21
+# Scores of a block at most, and rows at least.
+_BLOCK, _FEWEST = 1 << 21, 4096
 
 
 @dataclass(frozen=True)
@@ -196,12 +196,17 @@ class RunningTop:
             signed = np.where(tell, signed, np.float32(-np.inf))
         # An equal score comes later, so it is no better.
         better = signed > self._limit
+        if self.games is None and better.sum() > 4 * self.k * len(self._limit) > 0:
+            # No more than a block's own best can be among the best of all.
+            better &= signed >= np.partition(signed, -self.k, axis=0)[-self.k]
         columns = np.flatnonzero(better.any(0))
         if not len(columns) or not self.k:
             return
-        rows = np.flatnonzero(better[:, columns].any(1))
-        keys = _keys(signed[rows[:, None], columns], first + rows)
-        if self.games is not None:
+        if self.games is None:
+            keys = _columns_of(better[:, columns], signed[:, columns], first)
+        else:
+            rows = np.flatnonzero(better[:, columns].any(1))
+            keys = _keys(signed[rows[:, None], columns], (first + rows)[:, None])
             keys = _best_of_game(keys, self.games[first + rows])
         if len(keys) > self.k:
             keys = np.partition(keys, len(keys) - self.k, axis=0)[-self.k :]
@@ -242,7 +247,7 @@ def score_blocks(
         waiting.append(block if norm is None else share_of(block, norm))
         n_waiting += len(block)
         # The more rows are known, the fewer of a block are better than those.
-        if n_waiting >= min(begin // 8, _BLOCK // block.shape[1]):
+        if n_waiting >= min(max(begin // 8, _FEWEST), _BLOCK // block.shape[1]):
             yield begin, np.concatenate(waiting)
             begin += n_waiting
             waiting, n_waiting = [], 0
@@ -260,7 +265,17 @@ def _keys(signed: Scores, rows: NDArray[np.int64]) -> Keys:
     """Pack scores and rows so that a better one is a larger number."""
     bits = (signed + np.float32(0)).view(np.uint32)
     ordered = np.where(bits & _SIGN, ~bits, bits | _SIGN).astype(np.uint64)
-    return (ordered << np.uint64(32)) | (_ROW - rows.astype(np.uint64))[:, None]
+    return (ordered << np.uint64(32)) | (_ROW - rows.astype(np.uint64))
+
+
+def _columns_of(better: NDArray[np.bool_], signed: Scores, first: int) -> Keys:
+    """Pack what is better of scores (B, C), (m, C) with 0 below what there is."""
+    columns, rows = np.nonzero(better.T)
+    counts = np.bincount(columns, minlength=better.shape[1])
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    keys = np.zeros((counts.max(), len(counts)), np.uint64)
+    keys[place, columns] = _keys(signed[rows, columns], first + rows)
+    return keys
 
 
 def _rows(keys: Keys) -> NDArray[np.int64]:

@@ -1,10 +1,13 @@
 """One run over real positions in a process of its own, measured from inside.
 
 Usage: ``python tests/benchmarks/one_run.py OUT POSITIONS [OPTIONS as JSON]``; prints
-seconds, those spent in the store, the most memory used, and bytes on disk.
+seconds, those spent in the store, the most memory used, and bytes on disk. With
+the option "channels" the network is one of random weights; the variable CHECKOUT names
+a folder whose package is measured in place of this one's.
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -13,11 +16,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, os.environ.get("CHECKOUT", str(Path(__file__).parents[2])))
 
-from conceptlrp.networks import demo_network
+from conceptlrp.networks import OthelloNet, demo_network
 from conceptlrp.othello import Corpus
 from conceptlrp.runs import parts, stages
+from tests.lrp.conftest import randomize
 from tests.runs.computing import explain_corpus
 
 GAMES = Path(__file__).parents[3] / "shared" / "games"
@@ -56,7 +60,8 @@ class Clock:
 
 def measured_run(out: Path, n: int, options: dict[str, Any]) -> dict[str, float]:
     """Explain so many positions with one thread, or in processes."""
-    corpus, network, clock = real_positions(n), demo_network(), Clock()
+    corpus, clock, channels = real_positions(n), Clock(), options.pop("channels", None)
+    network = randomize(OthelloNet(channels=channels)) if channels else demo_network()
     stored = [
         patch.object(parts, "write_shard", clock.around(parts.write_shard)),
         patch.object(stages, "finish_run", clock.around(stages.finish_run)),
@@ -65,7 +70,7 @@ def measured_run(out: Path, n: int, options: dict[str, Any]) -> dict[str, float]
     for each in stored:
         each.start()
     steps: list[tuple[float, int]] = []
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     store = explain_corpus(
         network,
         corpus,
@@ -78,6 +83,7 @@ def measured_run(out: Path, n: int, options: dict[str, Any]) -> dict[str, float]
     return {
         "positions": n,
         "seconds": seconds,
+        "processor": time.process_time() - worked,
         "rate": _rate(steps),
         "store": clock.seconds,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

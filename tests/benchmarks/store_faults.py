@@ -246,6 +246,9 @@ def flipped_checkpoints(folder: Path, rng: np.random.Generator, times: int) -> T
                     counts["same" if found == digest else "wrong"] += 1
                 except CheckpointError:
                     counts["noticed"] += 1
+                except ValueError:
+                    # Weights that are no numbers.
+                    counts["wrong"] += 1
             path.write_bytes(whole)
             name = f"{kind}, digest beside" if beside else kind
             row = (counts[each] for each in ("noticed", "same", "wrong"))

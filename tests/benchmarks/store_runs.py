@@ -1,17 +1,23 @@
 """Runs over a corpus: speed, memory, size, growth, workers, and kills.
 
-Usage: ``python tests/benchmarks/store_runs.py [--quick] [--kills] [--json FILE]``.
-Positions are those of the games of the WTHOR database, explained by the network
-that ships. ``--kills`` kills runs instead of timing them.
+Usage: ``python tests/benchmarks/store_runs.py [--quick] [--kills | --widths [--against
+CHECKOUT]] [--json FILE]``. Positions are those of the games of the WTHOR database,
+explained by the network that ships. ``--kills`` kills runs instead of timing them,
+``--widths`` compares networks of 64 and 512 channels with random weights, with
+conditional heatmaps of reference boards and without, one thread, and with those of
+another checkout if asked for, the two at the same time.
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +57,8 @@ class Sizes:
     kills, worker_kills, starts : int
         How often a run is killed, a worker of a cluster, and two runs started at
         once.
+    wide : int
+        Positions of the runs that are compared by channels.
     """
 
     few: int = 30_000
@@ -61,9 +69,10 @@ class Sizes:
     kills: int = 100
     worker_kills: int = 25
     starts: int = 50
+    wide: int = 2_000
 
 
-_QUICK = Sizes(2_000, 8_000, 6_000, 1, 500, 5, 2, 3)
+_QUICK = Sizes(2_000, 8_000, 6_000, 1, 500, 5, 2, 3, 128)
 
 
 def run_rows(sizes: Sizes, folder: Path) -> Iterator[Row]:
@@ -174,14 +183,42 @@ def _kill_row(what: str, outcome: Outcome) -> Row:
     )
 
 
-def _run(folder: Path, n: int, options: dict[str, Any]) -> dict[str, float]:
+def width_rows(sizes: Sizes, folder: Path, against: Path | None) -> Iterator[Row]:
+    """Explain by networks of 64 and 512 channels, with heatmaps and without."""
+    for channels in (64, 512):
+        for references in (0, 16):
+            options = {"channels": channels, "references": references}
+            codes = [None, *([against] if against else [])]
+            with ThreadPoolExecutor() as pool:
+                runs = [
+                    pool.submit(_run, folder, sizes.wide, options, code)
+                    for code in codes
+                ]
+                found = [run.result()["processor"] for run in runs]
+            rates = [f"{sizes.wide / seconds:,.1f}/s" for seconds in found]
+            yield Row(
+                f"{channels} channels, random weights, 4 layers",
+                f"{references} heatmaps a channel and kind",
+                f"{against}" if against else "",
+                *rates,
+                ratio=found[-1] / found[0] if against else None,
+                note=f"{sizes.wide:,} positions, {found[0]:,.0f} s of processor time",
+            )
+
+
+def _run(
+    folder: Path, n: int, options: dict[str, Any], code: Path | None = None
+) -> dict[str, float]:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         command = [
             sys.executable,
             str(Path(__file__).with_name("one_run.py")),
             *(str(Path(place) / "run.crp"), str(n), json.dumps(options)),
         ]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        known = {**os.environ, **({"CHECKOUT": str(code)} if code else {})}
+        done = subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, env=known
+        )
     found: dict[str, float] = json.loads(done.stdout)
     return found
 
@@ -191,13 +228,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small, goals of no use")
     parser.add_argument("--kills", action="store_true", help="kill runs instead")
+    parser.add_argument("--widths", action="store_true", help="64 and 512 channels")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="to compare")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write it there too")
     options = parser.parse_args()
     sizes = _QUICK if options.quick else Sizes()
     progress, rows = Console(stderr=True, log_path=False), []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        measured = [kill_rows] if options.kills else [worker_rows, run_rows]
+        measured: list[Callable[..., Iterator[Row]]] = [worker_rows, run_rows]
+        if options.kills:
+            measured = [kill_rows]
+        if options.widths:
+            measured = [partial(width_rows, against=options.against)]
         for measure in measured:
             for row in measure(sizes, folder):
                 progress.log(row.what, row.ours, row.theirs, row.ratio, row.note)
