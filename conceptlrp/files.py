@@ -61,14 +61,15 @@ def write_whole(
     *,
     overwrite: bool,
     error: type[FileFormatError],
-    token: bytes | None = TOKEN,
+    token: bytes | re.Pattern[bytes] | None = TOKEN,
 ) -> None:
     """Write a file that is there completely or not at all.
 
-    Another one is replaced only where `token` is in it, which is empty for formats that
-    have no place for one. Without it the file is of a folder that others look after.
+    Another one is replaced only where `token` is in it, or is the form of its lines
+    where a format has no place for one. Without it the file is of a folder that others
+    look after.
     """
-    path = Path(path)
+    path = checked_path(path)
     if path.exists() and not overwrite:
         msg = f"{path}: exists already; pass overwrite=True to replace it"
         raise OutputExistsError(msg)
@@ -89,13 +90,18 @@ def write_whole(
         sync_folder(path.parent)
 
 
-def _holds(path: Path, token: bytes, error: type[FileFormatError]) -> bool:
+def _holds(
+    path: Path, token: bytes | re.Pattern[bytes], error: type[FileFormatError]
+) -> bool:
     """Tell whether a token is near the beginning or end of a file, if it has any."""
     with clear_write_errors(path, error):
         if not path.is_file() or not (size := path.stat().st_size):
             return True
         with path.open("rb") as file:
             found = file.read(_SEARCHED)
+            if isinstance(token, re.Pattern):
+                whole = found if size <= _SEARCHED else found[: found.rfind(b"\n")]
+                return all(token.fullmatch(line) for line in whole.splitlines())
             file.seek(max(0, size - _SEARCHED))
             return token in found + file.read()
 
@@ -144,9 +150,11 @@ def remove_unfinished(folder: Path, name: str | None = None) -> None:
 def listing(folder: Path) -> dict[str, os.stat_result]:
     """Return what a folder holds, but for what goes while it is looked at."""
     found = {}
-    for entry in os.scandir(folder):
-        with suppress(FileNotFoundError):
-            found[entry.name] = entry.stat(follow_symlinks=False)
+    # The folder may go too.
+    with suppress(FileNotFoundError):
+        for entry in os.scandir(folder):
+            with suppress(FileNotFoundError):
+                found[entry.name] = entry.stat(follow_symlinks=False)
     return found
 
 

@@ -33,7 +33,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from conceptlrp import jsontext
 from conceptlrp.errors import FileFormatError
-from conceptlrp.explorer.engine import ExplorerEngine
+from conceptlrp.explorer.connections import MOST, TimedProtocol
+from conceptlrp.explorer.engine import ExplorerEngine, StoreReplacedError
 from conceptlrp.explorer.pages import explorer_page, problem_page, steered
 from conceptlrp.explorer.state import parse_pasted, parse_state
 
@@ -48,8 +49,6 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 MAX_QUERY = 4096
 MAX_PATH = 256
 MAX_HEADERS = 8192
-# More requests at a time are told to come again.
-_CONNECTIONS = 128
 _HEAD_BYTES = 16_384
 _IDLE_S, _SHUTDOWN_S = 5, 2
 
@@ -93,17 +92,20 @@ def explorer_app(engine: ExplorerEngine, *, hosts: Iterable[str] = ()) -> Starle
         )
         if any(text.strip() for text in texts):
             return RedirectResponse(parse_pasted(texts[0], state).href, 303)
-        return HTMLResponse(explorer_page(engine, state))
+        with engine.one_store():
+            return HTMLResponse(explorer_page(engine, state))
 
     def report(request: Request) -> Response:
         state = parse_state(request.query_params.multi_items(), size=engine.size)
-        found = engine.report(state.position, state.move, state.against)
+        with engine.one_store():
+            found = engine.report(state.position, state.move, state.against)
         text = json.dumps(found.to_dict(), allow_nan=False)
         return Response(text, media_type="application/json")
 
     def steering(request: Request) -> Response:
         state = parse_state(request.query_params.multi_items(), size=engine.size)
-        found = steered(engine, state)
+        with engine.one_store():
+            found = steered(engine, state)
         if found is None:
             msg = "nothing is changed; give 'layer', 'channel' and 'change'"
             raise ValueError(msg)
@@ -143,6 +145,7 @@ def _http_problem(_: Request, error: Exception) -> Response:
 _DAMAGED = "the store cannot be read; 'conceptlrp check' says why"
 _FAILED = "the explorer failed; its terminal says why"
 _HANDLERS: dict[Any, Callable[[Request, Exception], Response]] = {
+    StoreReplacedError: lambda _, error: _problem(str(error), 409),
     FileFormatError: lambda _, __: _problem(_DAMAGED, 500),
     # Errors of this library about what was asked for are all of this kind.
     ValueError: lambda _, error: _problem(str(error), 400),
@@ -249,7 +252,7 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
     """Return the limits under which requests are answered."""
     return uvicorn.Config(
         app,
-        http="h11",
+        http=TimedProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -257,7 +260,7 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=_CONNECTIONS,
+        limit_concurrency=MOST,
         h11_max_incomplete_event_size=_HEAD_BYTES,
         timeout_keep_alive=_IDLE_S,
         timeout_graceful_shutdown=_SHUTDOWN_S,

@@ -1,9 +1,14 @@
 """The network and the store behind the explorer: one question at a time.
 
+A store that was added to or computed anew by the same plan is opened again. Where
+another one stands in its place, nothing is answered any more.
+
 Requests come in many threads. The engine answers one after the other and remembers
 the last answers, so that a flood of requests waits in line instead of using memory.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from threading import Lock
 
@@ -16,9 +21,14 @@ from conceptlrp.report import PositionReport, position_report
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.relevance import board_words, relevance_of
 from conceptlrp.store import Store
+from conceptlrp.store.format.manifest import Manifest
 
 # A report of a network with 512 channels is about 1.5 MB.
 _REPORTS, _REFERENCES = 24, 128
+
+
+class StoreReplacedError(StoreError):
+    """A store that is not any more what it was when it was opened."""
 
 
 class ExplorerEngine:
@@ -46,18 +56,48 @@ class ExplorerEngine:
                 "its own positions have; explain the corpus above 'mean' to explore"
             )
             raise StoreError(msg)
-        self.store = store
+        self._explainer, self._counts = explainer, (n_channels, n_boards)
         self.size, self.value_kind = explainer.size, explainer.value_kind
         self.layers = {
             layer: shape["channels"] for layer, shape in explainer.shapes.items()
         }
         self._lock = Lock()
+        self._watching = Lock()
+        self._open(store)
+
+    def _open(self, store: Store) -> None:
+        self.store, self._seen = store, store.current_manifest()
+        explainer, (n_channels, n_boards) = self._explainer, self._counts
         self._results = lru_cache(partial(StoredResults, store))
         explain = partial(position_report, explainer, store=store, count=n_channels)
         find = partial(reference_boards, store, count=n_boards)
         self._report = lru_cache(_REPORTS)(explain)
         self._boards = lru_cache(_REFERENCES)(find)
         self._steer = lru_cache(_REFERENCES)(partial(_steered, explainer, store))
+
+    @contextmanager
+    def one_store(self) -> Iterator[None]:
+        """Refuse answers from another store, or from two states of this one."""
+        begun = self._state()
+        yield
+        if self._state() is not begun:
+            msg = "the store was changed while it was read; load the page again"
+            raise StoreReplacedError(msg)
+
+    def _state(self) -> Manifest:
+        """Return the manifest of the open store, which is opened again if it grew."""
+        with self._watching:
+            found = self.store.current_manifest()
+            if found is not self._seen:
+                if found.plan != self._seen.plan:
+                    msg = (
+                        "another store stands in the place of the one that was opened; "
+                        "stop 'conceptlrp serve' and start it again"
+                    )
+                    raise StoreReplacedError(msg)
+                with self._lock:
+                    self._open(Store(self.store.path))
+            return self._seen
 
     @property
     def relevance(self) -> str:

@@ -263,4 +263,4 @@ def _node_link(
 
 
 def _is_export(path: Path) -> bool:
-    return _OURS.encode() in path.read_bytes()
+    return f'"{_OURS}"'.encode() in path.read_bytes()

@@ -190,7 +190,8 @@ def save_network(
         "training": json.dumps(training or {}),
     }
     content = save(tensors, metadata=header)
-    write_whole(path, content, overwrite=overwrite, error=CheckpointError)
+    token = FORMAT.encode()
+    write_whole(path, content, overwrite=overwrite, error=CheckpointError, token=token)
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -172,8 +172,8 @@ class Corpus:
         already, and not to be overwritten, raises `OutputExistsError`, one that cannot
         be written `CorpusFileError`.
         """
-        place, content = checked_path(path), self.to_bytes(packed=True)
-        write_whole(place, content, overwrite=overwrite, error=CorpusFileError)
+        data, own = self.to_bytes(packed=True), b"conceptlrp-corpus"
+        write_whole(path, data, overwrite=overwrite, error=CorpusFileError, token=own)
 
     def to_bytes(self, *, packed: bool = False) -> memoryview:
         """Return the bytes of a file of the corpus; `save` writes it packed."""

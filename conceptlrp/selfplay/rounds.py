@@ -293,7 +293,8 @@ def self_play(
     }
     lines = [json.dumps(header), *_lines(SelfPlayGames.concatenate(parts))]
     content = "".join(f"{line}\n" for line in lines).encode()
-    write_whole(path, content, overwrite=overwrite, error=GameFileError)
+    token = FORMAT.encode()
+    write_whole(path, content, overwrite=overwrite, error=GameFileError, token=token)
     return read_self_play(path)
 
 

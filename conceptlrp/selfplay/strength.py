@@ -340,7 +340,9 @@ def strength_card(
     if overwritten and not overwrite:
         msg = f"{path}: exists already; choose another name or overwrite it"
         raise OutputExistsError(msg)
-    card: dict[str, Any] = jsontext.plain({"about": about, "rows": {}})
+    card: dict[str, Any] = jsontext.plain(
+        {"encoding-type": _KIND, "about": about, "rows": {}}
+    )
     rows = dict(_rows(network, games, engines, chosen))
     for number, (name, measure) in enumerate(rows.items(), start=1):
         row = jsontext.dumps(measure())
@@ -349,7 +351,11 @@ def strength_card(
         if not overwritten or number == len(rows):
             content = (json.dumps(card, indent=1) + "\n").encode()
             write_whole(
-                path, content, overwrite=True, error=FileFormatError, token=b'"rows"'
+                path,
+                content,
+                overwrite=True,
+                error=FileFormatError,
+                token=_KIND.encode(),
             )
         if on_progress is not None:
             on_progress("rows", number, len(rows))
@@ -386,6 +392,7 @@ def read_card(path: str | Path) -> dict[str, Any]:
     return card
 
 
+_KIND: Final = "conceptlrp-strength-card"
 _LARGEST: Final = 1 << 20
 # What a row has beside the figure that tells its kind.
 _FIGURES: Final = {

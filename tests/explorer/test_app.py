@@ -4,11 +4,15 @@ import html
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
@@ -16,7 +20,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.errors import StoreError
-from conceptlrp.explorer import ExplorerEngine, explorer_app
+from conceptlrp.explorer import ExplorerEngine, connections, explorer_app
 from conceptlrp.explorer.app import _HEADERS, MAX_QUERY, bound_socket, check_host
 from conceptlrp.lrp import Intervention
 from conceptlrp.lrp.baselines import mean_baseline
@@ -251,6 +255,71 @@ def test_a_damaged_store_is_said_without_its_path(engine, monkeypatch) -> None:
 
     assert reply.status_code == 500
     assert "secret" not in reply.text
+
+
+def copied(explained_store: Store, folder: Path) -> Store:
+    return Store(shutil.copytree(explained_store.path, folder / "run.crp"))
+
+
+ADDRESSES = (
+    "/",
+    "/?layer=conv1&channel=1",
+    "/position.json",
+    "/steering.json?layer=conv1&channel=1&change=zero",
+)
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_another_store_in_its_place_is_said(explained_store, tmp_path, address) -> None:
+    store = copied(explained_store, tmp_path)
+    explainer = store_explainer(store, demo_network())
+    client = Client(explorer_app(ExplorerEngine(explainer, store)))
+    before = client.get(address).status_code
+    store.path.rename(tmp_path / "former.crp")
+    corpus = Corpus.from_games(random_games(4, seed=4)).sample(20, seed=1)
+    attribute_corpus(demo_network(), corpus, store.path, layers=LAYERS)
+
+    reply = client.get(address)
+
+    assert before == 200
+    assert reply.status_code == 409
+    assert "another store stands in the place" in reply.text.lower()
+
+
+def test_what_is_added_to_a_store_is_shown_at_once(explained_store, tmp_path) -> None:
+    store = copied(explained_store, tmp_path)
+    explainer = store_explainer(store, demo_network())
+    engine = ExplorerEngine(explainer, store)
+    client = Client(explorer_app(engine))
+    former = client.get("/").text
+    Store(store.path).columns.add({"mine": np.arange(len(store))})
+
+    text = client.get("/").text
+
+    assert "mine" in engine.store.columns.frame()
+    assert text == former
+
+
+def test_a_store_that_changes_while_it_is_read_is_said(
+    explained_store, tmp_path, monkeypatch
+) -> None:
+    store = copied(explained_store, tmp_path)
+    engine = ExplorerEngine(store_explainer(store, demo_network()), store)
+    answer = engine.report
+
+    def slow(*asked: object) -> object:
+        found = answer(*asked)
+        Store(store.path).columns.add({"mine": np.arange(len(store))}, overwrite=True)
+        return found
+
+    monkeypatch.setattr(engine, "report", slow)
+    client = Client(explorer_app(engine))
+    changed = client.get("/position.json")
+    monkeypatch.undo()
+
+    assert changed.status_code == 409
+    assert "load the page again" in changed.text
+    assert client.get("/position.json").status_code == 200
 
 
 def steered(client: Client, change: str) -> str:
@@ -522,14 +591,52 @@ def test_requests_at_once_get_the_answers_they_get_alone(engine) -> None:
     assert together == alone * 3
 
 
-def test_connections_that_say_nothing_do_not_keep_others_out(engine) -> None:
-    with running(engine) as port:
-        silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
-        try:
-            reply = send_raw(port, _OK, patience=30)
-        finally:
-            for each in silent:
-                each.close()
+SILENT = {
+    "nothing": b"",
+    "half a head": b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    "half a body": b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\na",
+}
+
+
+@pytest.mark.parametrize("said", SILENT.values(), ids=SILENT)
+def test_connections_that_say_no_more_do_not_keep_others_out(engine, said) -> None:
+    with running(engine) as port, ExitStack() as stack:
+        for _ in range(140):
+            silent = socket.create_connection(("127.0.0.1", port))
+            stack.enter_context(silent).sendall(said)
+        replies = [send_raw(port, _OK, patience=30) for _ in range(3)]
+
+    assert all(b" 200 OK" in reply for reply in replies)
+
+
+def test_a_head_that_comes_byte_by_byte_has_a_deadline(engine, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 0.4)
+    begun, sent = time.monotonic(), 0
+    with (
+        running(engine) as port,
+        socket.create_connection(("127.0.0.1", port)) as slow,
+        suppress(ConnectionError),
+    ):
+        while sent < 500:
+            slow.sendall(_OK[sent : sent + 1] if sent < len(_OK) - 4 else b"x")
+            sent += 1
+            time.sleep(0.02)
+
+    assert 5 < sent < 500
+    assert time.monotonic() - begun < 5
+
+
+def test_who_does_not_read_a_reply_is_cut_off(engine, monkeypatch) -> None:
+    monkeypatch.setattr(connections, "REPLY_S", 0.5)
+    asked = b"GET /style.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with running(engine) as port, socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect(("127.0.0.1", port))
+        deaf.settimeout(10)
+        with suppress(ConnectionError, TimeoutError):
+            while True:
+                deaf.sendall(asked)
+        reply = send_raw(port, _OK, patience=30)
 
     assert b" 200 OK" in reply
 

@@ -187,12 +187,26 @@ def test_games_that_are_numbered_are_a_game_a_line(path: Path):
     assert len(read_games(path).games) == 3
 
 
+@pytest.mark.parametrize(
+    "text", ["mine", "a\tb\t1999\tf5d6\nmine\n", "a\tb\t1999\tf5 d6\n"]
+)
+def test_a_file_of_other_lines_is_never_replaced(
+    path: Path, playouts: Games, text: str
+):
+    path.write_text(text)
+
+    with pytest.raises(OutputExistsError, match="is not a file that conceptlrp has"):
+        write_transcripts(playouts, path, overwrite=True)
+
+    assert path.read_text() == text
+
+
 def test_an_existing_file_is_replaced_only_on_demand(path: Path, playouts: Games):
-    path.write_text("mine")
+    path.write_text("anna\tbert\t1999\tf5d6\n")
 
     with pytest.raises(OutputExistsError, match="exists already"):
         write_transcripts(playouts, path)
-    assert path.read_text() == "mine"
+    assert path.read_text() == "anna\tbert\t1999\tf5d6\n"
     write_transcripts(playouts, path, overwrite=True)
 
     assert len(read_games(path).games) == len(playouts)

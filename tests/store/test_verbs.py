@@ -1,11 +1,13 @@
 """Every verb that writes leaves the old output or the new one, whatever fails."""
 
+import contextlib
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from conceptlrp.errors import OutputExistsError
 from conceptlrp.store import Store
 from tests.store.verbs import FAULTS, LACKING, Trial, make_store, verbs
 
@@ -58,3 +60,34 @@ def test_whatever_fails_of_any_verb_leaves_the_old_output_or_the_new_one(
         found[verb.name] = wrong(trial, step=3, most=4)
 
     assert {name: each for name, each in found.items() if each} == {}
+
+
+#: What others may well call in their own files.
+THEIRS = (
+    b'{"graph": {}, "nodes": [{"id": "a"}], "rows": [1], "README": "of conceptlrp"}',
+    b"anna\tbert\t1999\tf5d6\nthoughts on the games of conceptlrp\n",
+    b"<graphml><node id='a'/></graphml> <!-- drawn beside conceptlrp -->",
+)
+#: Writers of figures and pages look for the name alone.
+BY_NAME = ("figure", "atlas --single-file")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_no_verb_replaces_a_file_that_is_like_its_own(
+    store: Store, tmp_path: Path
+) -> None:
+    replaced = []
+    for number, verb in enumerate(verbs(store)):
+        place = tmp_path / str(number) / f"out{verb.ending}"
+        if verb.is_store or verb.ending == ".crp" or verb.name.startswith(BY_NAME):
+            continue
+        place.parent.mkdir()
+        for theirs in THEIRS:
+            place.write_bytes(theirs)
+            with contextlib.suppress(OutputExistsError):
+                verb.write(place, 1)
+            if place.read_bytes() != theirs:
+                replaced.append(verb.name)
+
+    assert replaced == []

@@ -21,7 +21,7 @@ import torch
 from conceptlrp import exports, figures
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.build import build_single_file
-from conceptlrp.cli.channels.graph import exported
+from conceptlrp.cli.channels.graph import GRAPH_MARK, exported
 from conceptlrp.cli.channels.report import _write as write_reports
 from conceptlrp.concept_graph import MeanConceptGraph
 from conceptlrp.concept_graph.mean_graph import node_link
@@ -299,7 +299,7 @@ def _exports(store: Store) -> Iterator[Verb]:
         def write_graph(place: Path, version: int) -> None:
             found = node_link(graph, target=store.targets[0], strongest=1 + version)
             content = exported(found, place.suffix)
-            options: dict[str, Any] = {"error": FileFormatError, "token": b"node"}
+            options: dict[str, Any] = {"error": FileFormatError, "token": GRAPH_MARK}
             write_whole(place, content, overwrite=True, **options)
 
         yield Verb(f"graph and circuit: {ending}", write_graph, ending)

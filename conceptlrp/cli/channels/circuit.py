@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.channels.graph import check_export, exported
+from conceptlrp.cli.channels.graph import GRAPH_MARK, check_export, exported
 from conceptlrp.cli.conditions import Label, Phase, Ply, conditions
 from conceptlrp.cli.inputs import check_row, store_network
 from conceptlrp.cli.tables import print_json, print_table, print_text
@@ -112,7 +112,7 @@ def circuit(
     if out is not None:
         content = exported(found.node_link(), out.suffix)
         write_whole(
-            out, content, overwrite=overwrite, error=FileFormatError, token=b"node"
+            out, content, overwrite=overwrite, error=FileFormatError, token=GRAPH_MARK
         )
     if as_json:
         print_json(found.to_dict())

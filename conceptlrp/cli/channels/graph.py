@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from conceptlrp.concept_graph import ConceptPath, MeanConceptGraph
     from conceptlrp.store import Store
 
+#: What tells an export of a graph from a file of somebody else.
+GRAPH_MARK = b"conceptlrp-graph"
 _FORMATS = (".json", ".graphml", ".gexf")
 
 
@@ -83,7 +85,7 @@ def graph(
             node_link(found, target=name, strongest=strongest), out.suffix
         )
         write_whole(
-            out, content, overwrite=overwrite, error=FileFormatError, token=b"node"
+            out, content, overwrite=overwrite, error=FileFormatError, token=GRAPH_MARK
         )
     _show(found, name, count, as_json=as_json)
 
@@ -127,13 +129,14 @@ def exported(node_link: dict[str, Any], suffix: str) -> bytes:
     from conceptlrp import jsontext
 
     if suffix == ".json":
-        return jsontext.dumps(node_link, indent=True) + b"\n"
+        about = {**node_link["graph"], "encoding-type": GRAPH_MARK.decode()}
+        return jsontext.dumps({**node_link, "graph": about}, indent=True) + b"\n"
     import networkx as nx  # type: ignore[import-untyped]
 
     content = BytesIO()
     write = nx.write_gexf if suffix == ".gexf" else nx.write_graphml
     write(nx.node_link_graph(node_link, edges="edges"), content)
-    return content.getvalue()
+    return content.getvalue() + b"<!-- " + GRAPH_MARK + b" -->\n"
 
 
 def _show(graph: "MeanConceptGraph", target: str, count: int, *, as_json: bool) -> None:

@@ -135,7 +135,13 @@ def write_transcripts(
         `OutputExistsError`.
     """
     content = transcripts_text(games).encode()
-    write_whole(path, content, overwrite=overwrite, error=GameFileError, token=b"")
+    write_whole(
+        path, content, overwrite=overwrite, error=GameFileError, token=_OWN_LINE
+    )
+
+
+# Black, white, year and moves, which no other file is likely to have in every line.
+_OWN_LINE = re.compile(rb"[^\t]*\t[^\t]*\t\d{0,4}\t(?:[a-h][1-8])*")
 
 
 def _cell(name: str) -> str:
