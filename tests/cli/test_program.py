@@ -312,7 +312,7 @@ def test_ctrl_c_exits_with_130_and_leaves_a_run_that_can_go_on(
         "corpus-0.h5",
         "baseline-0.h5",
     }
-    assert len(pending(out)) == 2
+    assert sum(map(len, pending(out))) == 6000
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(folder: Path) -> None:

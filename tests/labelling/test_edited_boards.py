@@ -262,7 +262,7 @@ def test_relevance_of_what_the_value_reads_responds(edited: EditedBoards):
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        (ChannelName("corner move", 1, ACTIVATION), "no edit switches corner move"),
+        (ChannelName("my label", 1, ACTIVATION), "no edit switches my label"),
         (ChannelName("opening", 1, ACTIVATION), "edits switch opening in fewer than"),
         (ChannelName("own frontier", 1, FEATURE_MAP), "its feature map was not"),
     ],
