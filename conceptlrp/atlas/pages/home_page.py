@@ -21,6 +21,7 @@ from conceptlrp.atlas.pages.evaluation_page import (
 from conceptlrp.atlas.pages.graph_page import GRAPH_PAGE, write_graph_page
 from conceptlrp.atlas.pages.layer_pages import LayerPart
 from conceptlrp.atlas.site import Site
+from conceptlrp.errors import FileFormatError
 from conceptlrp.files import file_stem
 from conceptlrp.labelling.evidence import LEVELS
 from conceptlrp.progress import OnProgress
@@ -114,7 +115,7 @@ def strength_rows(
             f"the strength card is of network {found[:8]}, the store of "
             f"{expected[:8]}; make one with 'conceptlrp strength'"
         )
-        raise ValueError(msg)
+        raise FileFormatError(msg)
     return tuple((name, *_strength(row)) for name, row in card["rows"].items())
 
 
