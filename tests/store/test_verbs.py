@@ -57,7 +57,7 @@ def test_whatever_fails_of_any_verb_leaves_the_old_output_or_the_new_one(
     for number, verb in enumerate(verbs(store)):
         (tmp_path / str(number)).mkdir()
         trial = Trial(verb, tmp_path / str(number), store.path)
-        found[verb.name] = wrong(trial, step=3, most=4)
+        found[verb.name] = wrong(trial, step=5, most=2)
 
     assert {name: each for name, each in found.items() if each} == {}
 
