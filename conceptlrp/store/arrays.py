@@ -18,7 +18,7 @@ from conceptlrp.othello.board import PHASES
 from conceptlrp.store.format import schema
 from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.ranking import share_of
-from conceptlrp.store.shards import Selection, Shards, selected
+from conceptlrp.store.shards import Selection, Shards, rereading, selected
 
 
 class StoredArrays:
@@ -319,6 +319,7 @@ class StoredMaps:
         maps *= scale[:, None, None, None]
         return maps
 
+    @rereading
     def statistics(
         self, layer: str, *, target: int | str = 0
     ) -> BoardStatistics | None:

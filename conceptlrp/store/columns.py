@@ -27,7 +27,7 @@ from conceptlrp.store.results.kinds import (
     replace_listed,
     whole_file,
 )
-from conceptlrp.store.shards import OpenFile, Selection, selected
+from conceptlrp.store.shards import OpenFile, Selection, rereading, selected
 
 #: A condition on positions, or which of them, as a mask of shape (N,).
 Condition: TypeAlias = Where | NDArray[np.bool_] | None
@@ -47,6 +47,7 @@ class StoredColumns:
         return Metadata(self._store.path, self._store.manifest, ids)
 
     @property
+    @rereading
     def label_names(self) -> tuple[str, ...]:
         """Names of the columns that were added to the positions, sorted."""
         if self._columns_file is None:
@@ -54,6 +55,7 @@ class StoredColumns:
         with self._labels() as file:
             return tuple(label_names(file))
 
+    @rereading
     def label(self, name: str, rows: NDArray[np.int64] | None = None) -> NDArray[Any]:
         """Read a column that was added to the positions, of all or some rows."""
         if name not in self.label_names:

@@ -38,7 +38,7 @@ from conceptlrp.store.ranking import (
 )
 from conceptlrp.store.results.kinds import whole_file
 from conceptlrp.store.results.results import Results
-from conceptlrp.store.shards import Selection
+from conceptlrp.store.shards import Selection, rereading
 from conceptlrp.store.writing.finish import TOP_ROWS, top_group, top_number
 
 _VECTORS = ("relevance", "share")
@@ -89,6 +89,7 @@ class Store(OpenedStore):
         """What was derived from the store: save, get, list and missing."""
         return Results(self)
 
+    @rereading
     def references(
         self, layer: str, kind: str = "share-top", *, target: int | str = 0
     ) -> ReferenceTable | None:
@@ -300,6 +301,7 @@ class Store(OpenedStore):
             raise ValueError(msg)
         return vector
 
+    @rereading
     def _end(
         self,
         layer: str,

@@ -4,12 +4,12 @@ Shapes use N positions, n of them asked for.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import h5py
 import numpy as np
@@ -25,6 +25,7 @@ from conceptlrp.hdf5 import (
 )
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.integrity import (
+    ComparedFile,
     FileEntry,
     Stamp,
     compared,
@@ -42,6 +43,7 @@ from conceptlrp.store.results.kinds import remedy
 # A chunk of dead channels packs to next to nothing.
 _BEST_RATIO = 4096
 _MOST = 256
+_MOST_REPLACED = 32
 _KINDS = {schema.INDEX: schema.INDEX_TABLE, schema.STATISTICS: schema.STATISTICS_TABLE}
 
 
@@ -53,16 +55,33 @@ class OpenFile:
 
     def __init__(self, path: Path, kind: str, entry: FileEntry) -> None:
         self.path = path
-        by_blocks = entry.sums and not path.is_symlink()
+        by_blocks = entry.xxh3 and not path.is_symlink()
         with clear_errors(path, StoreError):
             self.stamp = stamp(path.stat())
             if not by_blocks and (problem := damage(path, entry, again=False)):
                 msg = f"{path}: {problem}"
                 raise StoreError(msg)
-            self._file = open_file(compared(path, entry) if by_blocks else path)
+            source = compared(path, entry) if by_blocks else path
+            self._source = None if source is path else source
+            self._use(open_file(source))
             schema.check_kind(self._file, kind)
+            if not self.is_current:
+                msg = f"{path}: was replaced while it was opened"
+                raise StoreError(msg)
+
+    def _use(self, file: h5py.File) -> None:
+        self._file = file
         self._datasets: dict[str, h5py.Dataset] = {}
         self._groups: dict[str, h5py.Group] = {}
+
+    def _compare_rest(self, source: ComparedFile) -> None:
+        """Let HDF5 read the file itself, unless another one has its place by now."""
+        source.compare_rest()
+        self._source = None
+        with suppress(OSError):
+            file = open_file(self.path)
+            if stamp(self.path.stat()) == self.stamp:
+                self._use(file)
 
     @property
     def is_current(self) -> bool:
@@ -74,6 +93,8 @@ class OpenFile:
 
     def dataset(self, name: str) -> h5py.Dataset:
         """Return a dataset that is safe to read."""
+        if self._source is not None and self._source.is_much_read:
+            self._compare_rest(self._source)
         if name not in self._datasets:
             place, _, last = name.rpartition("/")
             if place not in self._groups:
@@ -142,14 +163,19 @@ class OpenFiles:
 
     def current_manifest(self) -> Manifest:
         """Return the manifest as it stands now, read again where it was replaced."""
-        try:
-            found = stamp((self.folder / schema.MANIFEST).stat())
-        except FileNotFoundError:
+        found = self.written()
+        if found is None:
             # One that is being packed anew has none yet.
             return self.manifest
         if self._current is None or found != self._current[0]:
             self._current = found, read_manifest(self.folder)
         return self._current[1]
+
+    def written(self) -> Stamp | None:
+        """Return the stamp of the manifest, None where there is none."""
+        with suppress(FileNotFoundError):
+            return stamp((self.folder / schema.MANIFEST).stat())
+        return None
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "manifest": self.manifest, "most": self.most}
@@ -161,6 +187,30 @@ class OpenFiles:
         """Close all files."""
         self._files: dict[str, OpenFile] = {}
         self._lock = threading.Lock()
+
+
+P, R = ParamSpec("P"), TypeVar("R")
+
+
+def rereading(method: Callable[P, R]) -> Callable[P, R]:
+    """Let a method of a store, or of a part of one, begin again by a new manifest.
+
+    Between reading the manifest and a file that it names, that may be replaced.
+    """
+
+    @wraps(method)
+    def read(*args: P.args, **kwargs: P.kwargs) -> R:
+        files = getattr(args[0], "_store", args[0]).shards.files
+        for _ in range(_MOST_REPLACED):
+            before = files.written()
+            try:
+                return method(*args, **kwargs)
+            except StoreError:
+                if files.written() == before:
+                    raise
+        return method(*args, **kwargs)
+
+    return read
 
 
 Array = NDArray[Any]

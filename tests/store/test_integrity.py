@@ -5,13 +5,12 @@ import os
 import pickle
 import shutil
 import time
-import zlib
-from binascii import crc32
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+from xxhash import xxh3_64_intdigest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.store import Store, check_store, open_store
@@ -51,6 +50,14 @@ def flip(path: Path, at: int) -> None:
     content = bytearray(path.read_bytes())
     content[at] ^= 1 << at % 8
     put(path, bytes(content))
+
+
+def count(monkeypatch: pytest.MonkeyPatch, compared: list[int]) -> None:
+    monkeypatch.setattr(
+        integrity,
+        "xxh3_64_intdigest",
+        lambda block: compared.append(1) or xxh3_64_intdigest(block),
+    )
 
 
 def edit(folder: Path, change) -> None:
@@ -124,7 +131,7 @@ def test_a_chunk_of_zeros_is_refused(write_store: MakeStore, tmp_path: Path) -> 
     content[place.byte_offset : place.byte_offset + place.size] = bytes(place.size)
     put(path, bytes(content))
 
-    with pytest.raises(StoreError, match=r"shard-00001\.h5: .*CRC-32.*--resume"):
+    with pytest.raises(StoreError, match=r"shard-00001\.h5: .*XXH3.*--resume"):
         store.arrays.relevance("conv2")
 
 
@@ -153,9 +160,7 @@ def test_what_was_compared_is_not_compared_again(
 ) -> None:
     time.sleep(0.1)
     compared: list[int] = []
-    monkeypatch.setattr(
-        integrity, "crc32", lambda block: compared.append(1) or crc32(block)
-    )
+    count(monkeypatch, compared)
     read_all(open_store(copy))
     first = len(compared)
     read_all(open_store(copy))
@@ -167,27 +172,59 @@ def test_what_was_compared_is_not_compared_again(
 def test_few_rows_compare_few_blocks(
     write_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(integrity, "BLOCK", 1 << 12)
     store = write_store(tmp_path / "run.crp", codec="none", shard_size=1000)
     path = store.path / "shard-00000.h5"
-    blocks = -(-path.stat().st_size // BLOCK)
+    blocks = path.stat().st_size >> 12
     compared: list[int] = []
     monkeypatch.setattr(integrity, "_compared", {})
-    monkeypatch.setattr(
-        integrity, "crc32", lambda block: compared.append(len(block)) or crc32(block)
-    )
+    count(monkeypatch, compared)
 
-    assert blocks > 5
+    assert blocks > 50
     store.arrays.value(rows=[3])
 
-    assert 0 < len(compared) < blocks
+    assert 0 < len(compared) < blocks / 4
+
+
+def test_once_a_part_was_compared_the_rest_is_too(
+    write_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integrity, "BLOCK", 1 << 12)
+    store = write_store(tmp_path / "run.crp", codec="none", shard_size=1000)
+    path = store.path / "shard-00000.h5"
+    with store.shards.opened(path.name) as file:
+        place = file.dataset("targets/heatmap").id.get_chunk_info(0).byte_offset
+    store.close()
+    expected = store.arrays.relevance("conv1")
+    flip(path, place)
+    monkeypatch.setattr(integrity, "_ENOUGH", 1)
+    np.testing.assert_array_equal(store.arrays.relevance("conv1"), expected)
+    store.close()
+    monkeypatch.setattr(integrity, "_ENOUGH", 0)
+
+    with pytest.raises(StoreError, match=r"shard-00000\.h5: .*XXH3"):
+        store.arrays.relevance("conv1")
+
+
+def test_what_a_later_version_says_of_a_file_is_no_damage(copy: Path) -> None:
+    def change(content: dict) -> None:
+        for entry in content["files"].values():
+            entry.pop("xxh3", None)
+            entry["other"] = "sum"
+
+    edit(copy, change)
+
+    assert refusal(copy) == ""
+    flip(copy / "shard-00001.h5", 99)
+    assert "shard-00001.h5" in refusal(copy)
 
 
 def test_sums_are_those_of_every_block() -> None:
     content = bytes(range(256)) * (BLOCK // 256) + b"rest"
 
-    found = np.frombuffer(base64.b64decode(block_sums(content)), "<u4").tolist()
+    found = np.frombuffer(base64.b64decode(block_sums(content)), "<u8").tolist()
 
-    assert found == [zlib.crc32(content[:BLOCK]), zlib.crc32(b"rest")]
+    assert found == [xxh3_64_intdigest(each) for each in (content[:BLOCK], b"rest")]
     assert block_sums(b"") == ""
 
 
@@ -222,7 +259,7 @@ def test_a_manifest_that_is_sealed_again_has_all_rows_or_is_refused(
 def test_other_sums_than_the_blocks_have_are_refused(copy: Path) -> None:
     def change(content: dict) -> None:
         entry = content["files"]["shard-00001.h5"]
-        entry["sums"] = content["files"]["shard-00000.h5"]["sums"]
+        entry["xxh3"] = content["files"]["shard-00000.h5"]["xxh3"]
 
     edit(copy, change)
 

@@ -1,35 +1,37 @@
 """Bytes of a store's files, compared with its manifest before they are used.
 
-A shard is compared block by block, those alone that are read, by their CRC-32: rows of
-a large store do not cost its whole. It finds any damage but 1 in 2**32; another who
-means harm is found by `check_store` alone. All other files are compared whole, by their
-SHA-256. What was compared stays so for a process until the file is another one or has
-been written to.
+A shard is compared block by block, those alone that are read, by their XXH3: rows of a
+large store do not cost its whole. Once a part was compared, the rest is too, and HDF5
+then reads the file itself. It finds any damage but 1 in 2**64; another who means harm
+is found by `check_store` alone. All other files are compared whole, by their SHA-256.
+What was compared stays so for a process until the file is another one or has been
+written to.
 """
 
 import base64
 import io
 import os
 import time
-from binascii import crc32
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from xxhash import xxh3_64_intdigest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import file_digest
 
 #: Bytes that have a sum of their own.
-BLOCK: Final = 1 << 15
+BLOCK: Final = 1 << 16
 # Blocks that are compared at once where a file is read on and on.
-_MOST_AHEAD = 8
+_MOST_AHEAD = 4
+# Of this part of a file on, it is cheaper to compare all of it.
+_ENOUGH = 1 / 4
 _MOST_FILES = 1 << 16
 # Within this time two writes may leave the same times on a file, in nanoseconds.
 _TICK = 50_000_000
 Stamp = tuple[int, ...]
-_memory = memoryview(bytearray(BLOCK * _MOST_AHEAD))
 _compared: dict[tuple[Path, Stamp, str], bytearray] = {}
 
 
@@ -40,24 +42,25 @@ class FileEntry:
     `rounding`, of a shard, is the largest rounding error of each quantity that is
     stored with fewer digits than it was computed with, relative to the largest value of
     the same position. `about`, of a file that was added later, has its "kind", and the
-    "target" and "layer" that it is about. `sums`, of a shard, are those of its blocks.
+    "target" and "layer" that it is about. `xxh3`, of a shard, has that of its blocks.
     """
 
     bytes: int
     sha256: str
     rounding: dict[str, float] = field(default_factory=dict)
     about: dict[str, str] = field(default_factory=dict)
-    sums: str = ""
+    xxh3: str = ""
 
 
 def block_sums(content: bytes | memoryview) -> str:
-    """Return the CRC-32 of every block, little-endian, in base64."""
-    found = np.array(_sums(memoryview(content)), "<u4")
+    """Return the XXH3 (64 bits) of every block, little-endian, in base64."""
+    found = np.array(_sums(memoryview(content)), "<u8")
     return base64.b64encode(found.tobytes()).decode()
 
 
 def _sums(content: memoryview) -> list[int]:
-    return [crc32(content[i : i + BLOCK]) for i in range(0, len(content), BLOCK)]
+    starts = range(0, len(content), BLOCK)
+    return [xxh3_64_intdigest(content[i : i + BLOCK]) for i in starts]
 
 
 def stamp(found: os.stat_result) -> Stamp:
@@ -84,7 +87,7 @@ def damage(path: Path, entry: FileEntry, *, again: bool = True) -> str | None:
         return f"cannot be read: {(error.strerror or str(error)).lower()}"
     if digest != entry.sha256:
         return f"has the SHA-256 {digest[:12]}…, expected {entry.sha256[:12]}…"
-    if again and entry.sums and block_sums(path.read_bytes()) != entry.sums:
+    if again and entry.xxh3 and block_sums(path.read_bytes()) != entry.xxh3:
         return "has other sums of its blocks than are listed"
     marks[0] = 1
     return None
@@ -115,7 +118,7 @@ class ComparedFile(io.RawIOBase):
             msg = f"{path}: cannot be read: {(error.strerror or str(error)).lower()}"
             raise StoreError(msg) from error
         self._size, self._at = entry.bytes, 0
-        self._sums = np.frombuffer(base64.b64decode(entry.sums), "<u4").tolist()
+        self._sums = np.frombuffer(base64.b64decode(entry.xxh3), "<u8").tolist()
         found = stamp(os.fstat(self._file))
         self.good = _marks(path, found, entry.sha256, len(self._sums))
         # The block after the last one that was compared, and how many at once.
@@ -141,28 +144,36 @@ class ComparedFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer; less than that, or a block of another sum, is an error."""
-        first, last = self._at // BLOCK, -(-(self._at + len(buffer)) // BLOCK)
+        size = len(buffer)
+        first, last = self._at // BLOCK, -(-(self._at + size) // BLOCK)
         if self.good.find(0, first, last) >= 0:
-            self._compare(first, last)
-        n = os.preadv(self._file, [buffer], self._at)
-        if n != len(buffer):
+            goes_on = self._next - 1 <= first <= self._next
+            self._ahead = min(2 * self._ahead, _MOST_AHEAD) if goes_on else 1
+            self._next = min(max(last, first + self._ahead), len(self._sums))
+            self._compare(first, self._next)
+        if os.preadv(self._file, [buffer], self._at) != size:
             msg = "is damaged: it ends too early"
             raise StoreError(msg)
-        return n
+        return size
+
+    @property
+    def is_much_read(self) -> bool:
+        """Whether so much was compared that HDF5 had better read the file itself."""
+        return self.good.count(1) > _ENOUGH * len(self.good)
+
+    def compare_rest(self) -> None:
+        """Compare all blocks that were not yet."""
+        self._compare(0, len(self._sums))
 
     def _compare(self, first: int, last: int) -> None:
-        """Compare some blocks, and more behind them where a file is read on and on."""
-        goes_on = self._next - 1 <= first <= self._next
-        self._ahead = min(2 * self._ahead, _MOST_AHEAD) if goes_on else 1
-        self._next = min(max(last, first + self._ahead), len(self._sums))
-        for start in range(self.good.find(0, first), self._next, _MOST_AHEAD):
-            stop = min(start + _MOST_AHEAD, self._next)
-            # HDF5 lets one thread in at a time.
-            part = _memory[: BLOCK * (stop - start)]
+        whole = memoryview(np.empty(BLOCK * _MOST_AHEAD, np.uint8))
+        while (start := self.good.find(0, first, last)) >= 0:
+            first = min(start + _MOST_AHEAD, last)
+            part = whole[: BLOCK * (first - start)]
             found = _sums(part[: os.preadv(self._file, [part], BLOCK * start)])
-            if found != self._sums[start:stop]:
+            if found != self._sums[start:first]:
                 self._refuse(start, found)
-            self.good[start:stop] = b"\1" * len(found)
+            self.good[start:first] = b"\1" * len(found)
 
     def _refuse(self, start: int, found: list[int]) -> None:
         """Name the first block whose sum is another one."""
@@ -170,9 +181,9 @@ class ComparedFile(io.RawIOBase):
             sum_ = found[number - start] if number - start < len(found) else None
             if sum_ != expected:
                 begin, end = BLOCK * number, min(BLOCK * (number + 1), self._size)
-                has = "are missing" if sum_ is None else f"have the CRC-32 {sum_:08x}"
+                has = "are missing" if sum_ is None else f"have the XXH3 {sum_:016x}"
                 msg = (
                     f"is damaged: bytes {begin} to {end - 1} {has}, expected "
-                    f"{expected:08x}"
+                    f"{expected:016x}"
                 )
                 raise StoreError(msg)

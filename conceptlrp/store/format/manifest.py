@@ -8,7 +8,7 @@ plan, counts as not written.
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 _CORPUS = re.compile(r"corpus-\d{1,9}\.h5")
 _BASELINE = re.compile(r"baseline-\d{1,9}\.h5")
 _SHARD = "shard-"
+_ENTRY = {each.name for each in fields(FileEntry)}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS = 1 << 32
 _BEGINNING = 256
@@ -172,7 +173,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
     """Return the text of `manifest.json`."""
     content = {**asdict(manifest), "plan": manifest.plan.to_json()}
     for entry in content["files"].values():
-        for name in ("about", "sums"):
+        for name in ("about", "xxh3"):
             if not entry[name]:
                 del entry[name]
     content["parts"] = [[p.start, p.stop, p.shard_size] for p in manifest.parts]
@@ -190,8 +191,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 def entry_of(file: str, content: bytes | memoryview) -> FileEntry:
     """Return the entry of a file with this content."""
-    sums = block_sums(content) if file.startswith(_SHARD) else ""
-    return FileEntry(len(content), hashlib.sha256(content).hexdigest(), sums=sums)
+    xxh3 = block_sums(content) if file.startswith(_SHARD) else ""
+    return FileEntry(len(content), hashlib.sha256(content).hexdigest(), xxh3=xxh3)
 
 
 def write_file(folder: Path, file: str, content: bytes | memoryview) -> FileEntry:
@@ -249,7 +250,11 @@ def _read_stamped(folder: Path, _stamp: tuple[int, ...]) -> Manifest:
 def _parse(content: dict[str, Any]) -> Manifest:
     plan = Plan.from_json(content.pop("plan"))
     parts = tuple(Part(*part) for part in content.pop("parts"))
-    files = {n: FileEntry(**entry) for n, entry in content.pop("files").items()}
+    # What a version to come says of a file besides is no damage.
+    files = {
+        name: FileEntry(**{key: entry[key] for key in entry if key in _ENTRY})
+        for name, entry in content.pop("files").items()
+    }
     manifest = Manifest(plan=plan, parts=parts, files=files, **content)
     _check_parts(manifest)
     if not _CORPUS.fullmatch(manifest.corpus_file) or manifest.corpus_file not in files:
@@ -269,7 +274,7 @@ def _parse(content: dict[str, Any]) -> Manifest:
         if not all(isinstance(error, float) for error in entry.rounding.values()):
             msg = f"'{name}' has rounding errors {entry.rounding!r}"
             raise ValueError(msg)
-        words = (entry.sums, *entry.about.values())
+        words = (entry.xxh3, *entry.about.values())
         if not all(isinstance(word, str) for word in words):
             msg = f"'{name}' is about {entry.about!r}"
             raise ValueError(msg)
@@ -354,12 +359,12 @@ class Receipt:
     sha256: str
     plan: str
     rounding: dict[str, float] = field(default_factory=dict)
-    sums: str = ""
+    xxh3: str = ""
 
     @property
     def entry(self) -> FileEntry:
         """What the manifest says of the file."""
-        return FileEntry(self.bytes, self.sha256, self.rounding, sums=self.sums)
+        return FileEntry(self.bytes, self.sha256, self.rounding, xxh3=self.xxh3)
 
 
 def receipt_path(folder: Path, file: str) -> Path:

@@ -57,8 +57,9 @@ or no longer what their hash says. **Appending** takes a corpus that begins with
 store's, keeps all shards and adds a part with shards of its own; what was derived
 from the former positions goes. **Checking** compares every file with its hash;
 manifest and receipts end in a digest of themselves. **Reading** compares a file with
-its hash when it is first used, but of a shard only the blocks of 32 KiB that are read:
-``sums`` has the CRC-32 of each, little-endian, in base64.
+its hash when it is first used, but of a shard only the blocks of 64 KiB that are read,
+or all once a quarter was: ``xxh3`` has the XXH3 of each, 64 bits, little-endian, in
+base64.
 
 **Chunks** are the unit of reading and unpacking. Sums are cut into 2048 rows of 4
 channels, squares into 2048 rows of 16, maps into 16 rows of 16 channels, which makes

@@ -25,6 +25,7 @@ from conceptlrp.files import clear_write_errors, file_digest, file_stem, unfinis
 from conceptlrp.store.format.integrity import FileEntry, damage
 from conceptlrp.store.format.manifest import (
     Manifest,
+    read_manifest,
     write_file,
     write_manifest,
 )
@@ -268,6 +269,8 @@ def whole_file(folder: Path, manifest: Manifest, name: str) -> Path:
     path, entry = folder / name, manifest.files[name]
     if problem := damage(path, entry, again=False):
         msg = f"{path}: {problem}; {remedy(folder, name, entry)}"
+        if read_manifest(folder).plan.fingerprint != manifest.plan.fingerprint:
+            msg = f"{path}: another run has replaced it; open the store again"
         raise StoreError(msg)
     return path
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from conceptlrp import __version__
 from conceptlrp.errors import OutputExistsError, StoreError
-from conceptlrp.store.format.integrity import damage
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.format.manifest import Manifest, read_manifest
 from conceptlrp.store.results.codec import Sizes, decode, encode, read_header
@@ -23,10 +22,10 @@ from conceptlrp.store.results.kinds import (
     Kind,
     kind_of,
     listed,
-    remedy,
     replace_listed,
     whole_file,
 )
+from conceptlrp.store.shards import rereading
 
 if TYPE_CHECKING:
     from conceptlrp.store.opened import OpenedStore
@@ -94,6 +93,7 @@ class Results:
             self._store.manifest = replace_listed(folder, manifest, about, content)
         return folder / str(listed(self._store.manifest, about))
 
+    @rereading
     def get(
         self,
         result: type[R],
@@ -111,19 +111,12 @@ class Results:
         """
         kind = kind_of(result)
         about = self._about(kind, target, layer, name)
-        former, file = "", listed(self._store.current_manifest(), about)
-        while file is not None and file != former:
-            entry = self._store.current_manifest().files[file]
-            problem = damage(self._store.path / file, entry, again=False)
-            if problem is None:
-                return self._read(self._store.path / file, result, kind, about)
-            # Another process may have replaced it since the manifest was read.
-            former, file = file, listed(self._store.current_manifest(), about)
+        manifest = self._store.current_manifest()
+        file = listed(manifest, about)
         if file is None:
             return None
-        cure = remedy(self._store.path, file, entry)
-        msg = f"{self._store.path / file}: {problem}; {cure}"
-        raise StoreError(msg)
+        path = whole_file(self._store.path, manifest, file)
+        return self._read(path, result, kind, about)
 
     def find(
         self,
@@ -183,14 +176,16 @@ class Results:
         ]
         return tuple(sorted(found, key=self._order))
 
+    @rereading
     def provenance(
         self, result: type[Any], *, target: int | str = 0, layer: str | None = None
     ) -> dict[str, str]:
         """Return what a result was made from and by, empty where there is none."""
-        path = self.find(result, target=target, layer=layer)
-        if path is None:
+        manifest = self._store.current_manifest()
+        file = listed(manifest, self._about(kind_of(result), target, layer, ""))
+        if file is None:
             return {}
-        whole_file(path.parent, self._store.current_manifest(), path.name)
+        path = whole_file(self._store.path, manifest, file)
         return read_header(path, _HEADER[len(_ENCODING) :])
 
     @property

@@ -129,7 +129,7 @@ def _write(
     content = schema.encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
     made, rounding = entry_of(file, content), dict(rounding or {})
     receipt = Receipt(
-        file, made.bytes, made.sha256, plan.fingerprint, rounding, made.sums
+        file, made.bytes, made.sha256, plan.fingerprint, rounding, made.xxh3
     )
     # A receipt must never speak of other bytes than those beside it.
     if read_receipt(folder, file, plan.fingerprint) != receipt:
