@@ -19,8 +19,6 @@ from conceptlrp.errors import FileFormatError, OutputExistsError, check_type
 
 _SUFFIX = ".tmp"
 _UNFINISHED = re.compile(r"\.(.+)\.([0-9a-f]{8})([0-9a-f]{4})\.tmp")
-#: What every file of this library has in it, unless its format has no place for it.
-TOKEN = b"conceptlrp"
 _SEARCHED = 1 << 22
 # What file systems answer that cannot wait for a folder.
 _NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS)
@@ -61,24 +59,15 @@ def write_whole(
     *,
     overwrite: bool,
     error: type[FileFormatError],
-    token: bytes | re.Pattern[bytes] | None = TOKEN,
+    token: bytes | re.Pattern[bytes] | None,
 ) -> None:
     """Write a file that is there completely or not at all.
 
-    Another one is replaced only where `token` is in it, or is the form of its lines
-    where a format has no place for one. Without it the file is of a folder that others
-    look after.
+    Another one is replaced as by `check_replaced`, no `token` meaning that the file is
+    of a folder that others look after.
     """
     path = checked_path(path)
-    if path.exists() and not overwrite:
-        msg = f"{path}: exists already; pass overwrite=True to replace it"
-        raise OutputExistsError(msg)
-    if token is not None and not _holds(path, token, error):
-        msg = (
-            f"{path}: is not a file that conceptlrp has written and is not replaced; "
-            "choose another name"
-        )
-        raise OutputExistsError(msg)
+    check_replaced(path, overwrite=overwrite, error=error, token=token)
     with clear_write_errors(path, error):
         if token is not None:
             remove_unfinished(path.parent, path.name)
@@ -90,20 +79,45 @@ def write_whole(
         sync_folder(path.parent)
 
 
+def check_replaced(
+    path: Path,
+    *,
+    overwrite: bool,
+    error: type[FileFormatError],
+    token: bytes | re.Pattern[bytes] | None,
+) -> None:
+    """Refuse a place where anything stands that is not to be replaced.
+
+    That is a file in which `token` is, or the form of whose lines it is where a format
+    has no place for one.
+    """
+    if not os.path.lexists(path):
+        return
+    if not overwrite:
+        msg = f"{path}: exists already; pass overwrite=True to replace it"
+        raise OutputExistsError(msg)
+    if token is not None and not _holds(path, token, error):
+        msg = (
+            f"{path}: is not a file that conceptlrp has written and is not replaced; "
+            "choose another name"
+        )
+        raise OutputExistsError(msg)
+
+
 def _holds(
     path: Path, token: bytes | re.Pattern[bytes], error: type[FileFormatError]
 ) -> bool:
-    """Tell whether a token is near the beginning or end of a file, if it has any."""
-    with clear_write_errors(path, error):
-        if not path.is_file() or not (size := path.stat().st_size):
-            return True
-        with path.open("rb") as file:
-            found = file.read(_SEARCHED)
-            if isinstance(token, re.Pattern):
-                whole = found if size <= _SEARCHED else found[: found.rfind(b"\n")]
-                return all(token.fullmatch(line) for line in whole.splitlines())
-            file.seek(max(0, size - _SEARCHED))
-            return token in found + file.read()
+    """Tell whether a file has a token near its beginning or end, or has nothing."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with clear_write_errors(path, error), path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        found = file.read(_SEARCHED)
+        if isinstance(token, re.Pattern):
+            whole = found if size <= _SEARCHED else found[: found.rfind(b"\n")]
+            return all(token.fullmatch(line) for line in whole.splitlines())
+        file.seek(max(0, size - _SEARCHED))
+        return not size or token in found + file.read()
 
 
 @contextmanager

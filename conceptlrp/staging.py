@@ -97,6 +97,7 @@ def staged_folder(
         header = {"encoding-type": kind, "encoding-version": "1"}
         text = {**header, **(about or {}), "files": files}
         write_new(folder / marker, jsontext.dumps(text, indent=True) + b"\n")
+        check_folder(place, marker, kind, overwrite=overwrite)
         move_into_place(folder, place)
 
 
@@ -113,10 +114,7 @@ def staged_file(
     fails.
     """
     place = Path(out)
-    if place.exists() or place.is_symlink():
-        _check_wanted(place, overwrite=overwrite)
-        if not (place.is_file() and not place.is_symlink() and is_kind(place)):
-            raise _not_replaced(place)
+    _check_file(place, is_kind, overwrite=overwrite)
     with staging_folder(place) as staged:
         try:
             yield staged
@@ -126,8 +124,19 @@ def staged_file(
             if error.filename in (None, str(staged)):
                 error.filename = str(place)
             raise
+        # Somebody may have put another one there meanwhile.
+        _check_file(place, is_kind, overwrite=overwrite)
         staged.replace(place)
         sync_folder(place.parent)
+
+
+def _check_file(
+    place: Path, is_kind: Callable[[Path], bool], *, overwrite: bool
+) -> None:
+    if os.path.lexists(place):
+        _check_wanted(place, overwrite=overwrite)
+        if not (place.is_file() and not place.is_symlink() and is_kind(place)):
+            raise _not_replaced(place)
 
 
 def move_into_place(folder: Path, place: Path) -> None:

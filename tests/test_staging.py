@@ -200,15 +200,16 @@ def test_a_former_folder_is_put_back_where_a_kill_left_none(tmp_path):
 
 
 def save(path, content, **options):
-    write_whole(path, content, error=FileFormatError, **options)
+    options = {"error": FileFormatError, "token": b"by conceptlrp", **options}
+    write_whole(path, content, **options)
 
 
 def test_only_a_file_of_this_library_is_replaced(tmp_path):
     path = tmp_path / "a.txt"
-    for ours in (b"", b"by conceptlrp", b" " * (1 << 23) + b"conceptlrp"):
+    for ours in (b"", b"by conceptlrp", b" " * (1 << 23) + b"by conceptlrp"):
         path.write_bytes(ours)
-        save(path, b"conceptlrp, new", overwrite=True)
-        assert path.read_bytes() == b"conceptlrp, new"
+        save(path, b"by conceptlrp, new", overwrite=True)
+        assert path.read_bytes() == b"by conceptlrp, new"
 
     path.write_bytes(b"a thesis")
     with pytest.raises(OutputExistsError, match="is not a file that conceptlrp has"):
@@ -217,12 +218,55 @@ def test_only_a_file_of_this_library_is_replaced(tmp_path):
     assert path.read_bytes() == b"a thesis"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_file_is_not_replaced(tmp_path, overwrite):
+    (tmp_path / "theirs").write_bytes(b"by conceptlrp")
+    (tmp_path / "link").symlink_to(tmp_path / "theirs")
+    (tmp_path / "lost").symlink_to(tmp_path / "nothing")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    kinds = {each: os.lstat(each).st_mode for each in tmp_path.iterdir()}
+
+    for path in kinds:
+        if not (overwrite and path.name == "theirs"):
+            with pytest.raises(OutputExistsError):
+                save(path, b"by conceptlrp, new", overwrite=overwrite)
+            with pytest.raises(OutputExistsError):
+                write_file(path, "new", overwrite=overwrite)
+
+    assert {each: os.lstat(each).st_mode for each in tmp_path.iterdir()} == kinds
+    assert (tmp_path / "theirs").read_bytes() == b"by conceptlrp"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_somebody_puts_there_meanwhile_is_not_replaced(tmp_path, overwrite):
+    place, folder = tmp_path / "out", tmp_path / "folder"
+
+    def file():
+        with staged_file(place, is_kind=is_marked, overwrite=overwrite) as path:
+            path.write_text("mark")
+            place.write_text("a thesis")
+
+    def files():
+        with staged_folder(folder, marker="m.json", kind="k", overwrite=overwrite):
+            folder.mkdir()
+            (folder / "thesis").write_text("a thesis")
+
+    for write_meanwhile in (file, files):
+        with pytest.raises(OutputExistsError):
+            write_meanwhile()
+
+    assert place.read_text() == "a thesis"
+    assert names(folder) == ["thesis"]
+    assert names(tmp_path) == ["folder", "out"]
+
+
 def test_the_next_write_of_a_file_removes_what_a_killed_one_left(tmp_path):
     theirs = [".a.txt.20231231.tmp", hidden_name("b.txt")]
     for name in (hidden_name("a.txt"), *theirs):
         (tmp_path / name).write_text("half")
 
-    save(tmp_path / "a.txt", b"conceptlrp", overwrite=False)
+    save(tmp_path / "a.txt", b"by conceptlrp", overwrite=False)
 
     assert names(tmp_path) == sorted([*theirs, "a.txt"])
 

@@ -38,7 +38,7 @@ from conceptlrp.atlas.pages.layer_pages import (
 )
 from conceptlrp.atlas.site import Site, updated_folder
 from conceptlrp.errors import ConceptLRPError, FileFormatError
-from conceptlrp.files import write_whole
+from conceptlrp.files import check_replaced, write_whole
 from conceptlrp.processes import end_with_parent
 from conceptlrp.progress import OnProgress
 from conceptlrp.report import Note
@@ -60,6 +60,7 @@ _PARTS: Final = (
     re.compile(r"<main[^>]*>\n?(.*)</main>", re.DOTALL),
 )
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_MARK = '<meta name="generator" content="conceptlrp atlas">'
 _LINKED: Final = re.compile(
     r'<(?:link rel="stylesheet"|script src=)[^>]*>(?:</script>)?\n?'
 )
@@ -153,12 +154,14 @@ def build_single_file(
     Path
         The file; a page of more than 25 MB raises `ConceptLRPError`.
     """
-    store = open_store(store)
-    with staging_folder(Path(path)) as folder:
+    store, place = open_store(store), Path(path)
+    known: dict[str, Any] = {"error": FileFormatError, "token": _MARK.encode()}
+    check_replaced(place, overwrite=overwrite, **known)
+    with staging_folder(place) as folder:
         made = build_atlas(store, folder, **options)
         content = single_page(made, name=str(path))
-    write_whole(path, content, overwrite=overwrite, error=FileFormatError)
-    return Path(path)
+    write_whole(place, content, overwrite=overwrite, **known)
+    return place
 
 
 def _write_pages(
@@ -229,7 +232,9 @@ def single_page(folder: Path, *, name: str) -> bytes:
     page = _LINKED.sub("", first)
     page = _POLICY.sub(lambda found: found[1] + _policy(scripts), page)
     style = (folder / "style.css").read_text("utf-8") + _pictures(folder)
-    head = f"<style>{style}</style>" + "".join(f"<script>{s}</script>" for s in scripts)
+    head = f"{_MARK}<style>{style}</style>" + "".join(
+        f"<script>{s}</script>" for s in scripts
+    )
     content = page.replace("</head>", head + "</head>", 1).encode()
     if len(content) > LARGEST:
         msg = (

@@ -158,7 +158,7 @@ def _boards(boards: ReferenceBoards) -> Iterator[dict[str, Any]]:
         }
 
 
-_OURS = "conceptlrp"
+_MARK = "conceptlrp-graph"
 
 
 def graphml(
@@ -234,33 +234,33 @@ def _node_link(
 ) -> dict[str, Any]:
     """Return the graph as networkx reads it, with where it comes from."""
     chosen = extract(store, Selection(target=target))
+    link: dict[str, Any]
     if circuit is not None:
         kept = store.results.get(concept_graph.Circuit, target=target, name=circuit)
         if kept is None:
             msg = f"{store.path}: has no circuit '{circuit}' of this target"
             raise StoreError(msg)
-        link = kept.node_link()
-        about = chosen.provenance() | {"positions": len(kept.rows)}
-        link["graph"] |= {_OURS: jsontext.dumps(about).decode()}
-        return link
-    graph = chosen.results.graph
-    if graph is None:
+        link, positions = kept.node_link(), len(kept.rows)
+    elif (graph := chosen.results.graph) is not None:
+        link, positions = (
+            concept_graph.node_link(graph, target=chosen.target, strongest=strongest),
+            graph.positions,
+        )
+        names, badges = chosen.results.names, chosen.results.badges
+        for node in link["nodes"]:
+            if name := names.get((node["layer"], node["channel"])):
+                node |= {"name": name, "badge": badges[node["layer"], node["channel"]]}
+    else:
         msg = (
             f"{store.path}: has no concept graph; run 'conceptlrp graph' with its "
             "network first"
         )
         raise StoreError(msg)
-    found: dict[str, Any] = concept_graph.node_link(
-        graph, target=chosen.target, strongest=strongest
-    )
-    names, badges = chosen.results.names, chosen.results.badges
-    for node in found["nodes"]:
-        if name := names.get((node["layer"], node["channel"])):
-            node |= {"name": name, "badge": badges[node["layer"], node["channel"]]}
-    about = chosen.provenance() | {"positions": graph.positions}
-    found["graph"] = {**found["graph"], _OURS: jsontext.dumps(about).decode()}
-    return found
+    about = chosen.provenance() | {"positions": positions}
+    about_text = jsontext.dumps(about).decode()
+    known = {"encoding-type": _MARK, "conceptlrp": about_text}
+    return {**link, "graph": {**link["graph"], **known}}
 
 
 def _is_export(path: Path) -> bool:
-    return f'"{_OURS}"'.encode() in path.read_bytes()
+    return _MARK.encode() in path.read_bytes()

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.colors import to_rgb
 from conceptlrp.errors import FileFormatError
-from conceptlrp.files import write_whole
+from conceptlrp.files import check_replaced, write_whole
 
 _Options = ParamSpec("_Options")
 _Result = TypeVar("_Result")
@@ -98,6 +98,12 @@ _STYLE: Final = {
 }
 
 #: Formats by suffix, each with what tells ours from others and keeps the time out.
+# What matplotlib makes of it, by which a file of ours is known.
+_MARKS: Final = {
+    ".png": b"tEXtSoftware\0conceptlrp",
+    ".svg": b"<dc:title>conceptlrp</dc:title>",
+    ".pdf": b"/Creator (conceptlrp)",
+}
 _FORMATS: Final[dict[str, dict[str, Any]]] = {
     ".png": {"Software": "conceptlrp"},
     ".svg": {"Creator": "conceptlrp", "Date": None},
@@ -220,11 +226,12 @@ def save(
         code = errno.ENOTDIR if folder.exists() else errno.ENOENT
         msg = f"{folder}: cannot be written to: {os.strerror(code).lower()}"
         raise FileFormatError(msg)
-    if place.exists() and not overwrite:
-        # Drawing takes long enough not to be done in vain.
-        write_whole(place, b"", overwrite=False, error=FileFormatError)
-    content = figure_bytes(figure, place.suffix.lower())
-    write_whole(place, content, overwrite=overwrite, error=FileFormatError)
+    suffix = place.suffix.lower()
+    known: dict[str, Any] = {"error": FileFormatError, "token": _MARKS[suffix]}
+    # Drawing takes long enough not to be done in vain.
+    check_replaced(place, overwrite=overwrite, **known)
+    content = figure_bytes(figure, suffix)
+    write_whole(place, content, overwrite=overwrite, **known)
     return place
 
 

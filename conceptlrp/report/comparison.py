@@ -21,6 +21,7 @@ from conceptlrp.errors import StoreError, check_choice, check_names
 from conceptlrp.jsontext import plain
 from conceptlrp.late import pd
 from conceptlrp.othello.twins import position_keys
+from conceptlrp.progress import OnProgress
 from conceptlrp.report.words.relevance import gradient_words, relevance_of
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.estimates import cosine, estimate
@@ -130,6 +131,7 @@ def compare(
     by: str = "share",
     n_positions: int = 20_000,
     seed: int = 0,
+    on_progress: OnProgress | None = None,
 ) -> StoreComparison:
     """Compare two stores of the same corpus and match their channels.
 
@@ -145,6 +147,8 @@ def compare(
         with the composite.
     n_positions, seed : int, int
         Positions at most, drawn at random.
+    on_progress : callable, optional
+        Called with "layers", how many are matched, and of how many.
 
     Returns
     -------
@@ -166,6 +170,8 @@ def compare(
             _table(second, other, by, rows[1], name),
         )
         matches.append(match_layer((layer, other), tables, ply, seed=seed))
+        if on_progress is not None:
+            on_progress("layers", len(matches), len(pairs))
     moves, value, heatmaps = _outputs(first, second, rows, name)
     return StoreComparison(
         names=(_name(first), _name(second)),

@@ -10,6 +10,7 @@ from typing import Any
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.files import is_unfinished, listing
 from conceptlrp.hdf5 import dataset_names, opened
+from conceptlrp.progress import OnProgress
 from conceptlrp.store.format.integrity import FileEntry, damage
 from conceptlrp.store.format.manifest import (
     Manifest,
@@ -80,13 +81,17 @@ class StoreCheck:
         return {**asdict(self), "is_good": self.is_good}
 
 
-def check_store(path: str | os.PathLike[str]) -> StoreCheck:
+def check_store(
+    path: str | os.PathLike[str], *, on_progress: OnProgress | None = None
+) -> StoreCheck:
     """Compare every file of a store with its size, hash and expected content.
 
     Parameters
     ----------
     path : path-like
         Folder of the store; a run may still be filling it. Without one, `StoreError`.
+    on_progress : callable, optional
+        Called with "files", how many were compared, and of how many.
 
     Returns
     -------
@@ -101,10 +106,10 @@ def check_store(path: str | os.PathLike[str]) -> StoreCheck:
     try:
         manifest = read_manifest(folder)
         check_rows(folder, manifest)
-        found = _Checking(folder, manifest).run()
+        found = _Checking(folder, manifest, on_progress).run()
         # Files that were replaced meanwhile are not missing.
         while not found.is_good and manifest != (now := read_manifest(folder)):
-            manifest, found = now, _Checking(folder, now).run()
+            manifest, found = now, _Checking(folder, now, on_progress).run()
     except StoreError as error:
         reason = str(error).removeprefix(f"{folder / MANIFEST}: ")
         reason = reason.removeprefix(f"{folder}: ")
@@ -116,10 +121,18 @@ def check_store(path: str | os.PathLike[str]) -> StoreCheck:
 class _Checking:
     """One check of one store."""
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, on_progress: OnProgress | None
+    ) -> None:
         self.folder = folder
         self.manifest = manifest
+        self.on_progress = on_progress
         self.shards = {spec.file: spec for spec in manifest.shards()}
+        self.with_receipts = [
+            name
+            for name in (*self.shards, *block_files(folder))
+            if receipt_path(folder, name).exists()
+        ]
         self.known = {MANIFEST, LOCK}
         self.files = 0
         self.bytes = 0
@@ -142,8 +155,7 @@ class _Checking:
     def _listed(self) -> Iterator[Problem]:
         """Compare the files that the manifest lists, but for rewritten shards."""
         for name, entry in self.manifest.files.items():
-            receipt = receipt_path(self.folder, name)
-            if name in self.shards and receipt.exists():
+            if name in self.with_receipts:
                 continue
             self.known.add(name)
             yield from self._compare(name, entry)
@@ -152,17 +164,15 @@ class _Checking:
             yield from (
                 Problem(name, "is not listed in the manifest", _AGAIN)
                 for name in missing
-                if not receipt_path(self.folder, name).exists()
+                if name not in self.with_receipts
             )
 
     def _with_receipts(self) -> Iterator[Problem]:
         """Compare shards and blocks that a run has written a receipt of."""
         plan = self.manifest.plan.fingerprint
-        for name in [*self.shards, *block_files(self.folder)]:
+        # Without a receipt a file is not finished, and written again.
+        for name in self.with_receipts:
             path = receipt_path(self.folder, name)
-            if not path.exists():
-                # Without a receipt a file is not finished, and written again.
-                continue
             self.known |= {name, path.name}
             receipt = read_receipt(self.folder, name, plan)
             if receipt is None:
@@ -174,6 +184,9 @@ class _Checking:
     def _compare(self, name: str, entry: FileEntry) -> Iterator[Problem]:
         problem = self._difference(name, entry)
         self.files += 1
+        if self.on_progress is not None:
+            total = len({*self.manifest.files, *self.with_receipts})
+            self.on_progress("files", self.files, total)
         if not entry.about and former_kind(name):
             problem = _FORMER
         if problem is not None:

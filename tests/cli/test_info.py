@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conceptlrp import progress
 from conceptlrp.store import check_store, open_store
 from tests.command_line import run, succeed
 
@@ -45,6 +46,32 @@ def test_damage_is_listed_and_exits_with_1(copy: Path) -> None:
     assert "shard-00000.h5" in result.out
     (problem,) = json.loads(as_json.out)["problems"]
     assert problem["file"] == "shard-00000.h5"
+
+
+def test_verbs_that_read_a_whole_store_say_how_long_they_still_take(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = folder / "run.crp"
+    files = len(open_store(store).manifest.files)
+    lines = {
+        "check": (store,),
+        "compare": (store, store, "--layer", "conv1", "--layer", "conv4"),
+        "repack": (store, tmp_path / "out.crp"),
+    }
+    expected = {"check": files, "compare": 2, "repack": files}
+
+    for verb, words in lines.items():
+        told: list[tuple[str, int, int]] = []
+        monkeypatch.setattr(progress, "_lines", lambda told=told: record(told))
+        succeed(verb, *words)
+        assert [each[1:] for each in told] == [
+            (done, expected[verb]) for done in range(1, expected[verb] + 1)
+        ]
+        assert len({stage for stage, *_ in told}) == 1
+
+
+def record(told: list[tuple[str, int, int]]) -> progress.OnProgress:
+    return lambda *each: told.append(each)
 
 
 def test_a_folder_that_is_no_store_is_told_of(tmp_path: Path) -> None:

@@ -90,7 +90,8 @@ def test_what_stands_at_the_output_is_kept(folder, tmp_path):
     assert_one_line(refused, 1, "not a file that conceptlrp has written")
     assert out.read_text() == "mine"
 
-    out.write_text("drawn by conceptlrp")
+    out.unlink()
+    assert draw("means", folder, out, *options).code == 0
     assert draw("means", folder, out, *options, "--overwrite").code == 0
     assert out.read_bytes().startswith(b"<?xml")
 

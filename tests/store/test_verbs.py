@@ -67,9 +67,12 @@ THEIRS = (
     b'{"graph": {}, "nodes": [{"id": "a"}], "rows": [1], "README": "of conceptlrp"}',
     b"anna\tbert\t1999\tf5d6\nthoughts on the games of conceptlrp\n",
     b"<graphml><node id='a'/></graphml> <!-- drawn beside conceptlrp -->",
+    b'{"graph": {"conceptlrp": "1.0"}, "nodes": [], "edges": []}',
+    b"<svg><title>conceptlrp</title><desc>Creator: conceptlrp</desc></svg>",
+    b"<!doctype html><title>conceptlrp</title><p>Made by conceptlrp: see atlas.json",
+    b"%PDF-1.4 (conceptlrp) /Creator (somebody) /Title (conceptlrp)",
+    b"\x89PNG\r\n\x1a\n tEXtSoftware\0GIMP tEXtComment\0conceptlrp",
 )
-#: Writers of figures and pages look for the name alone.
-BY_NAME = ("figure", "atlas --single-file")
 
 
 @pytest.mark.slow
@@ -80,7 +83,7 @@ def test_no_verb_replaces_a_file_that_is_like_its_own(
     replaced = []
     for number, verb in enumerate(verbs(store)):
         place = tmp_path / str(number) / f"out{verb.ending}"
-        if verb.is_store or verb.ending == ".crp" or verb.name.startswith(BY_NAME):
+        if verb.is_store or verb.ending == ".crp":
             continue
         place.parent.mkdir()
         for theirs in THEIRS:

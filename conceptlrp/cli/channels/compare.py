@@ -7,6 +7,7 @@ import typer
 
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.tables import print_json, print_table, print_text
+from conceptlrp.progress import progress_bars
 from conceptlrp.statistics.intervals import between, percentage
 
 if TYPE_CHECKING:
@@ -34,15 +35,17 @@ def compare(
     from conceptlrp.store import open_store
 
     opt.check_choice("--by", by, MATCHED_BY)
-    found = compare(
-        open_store(store),
-        open_store(other),
-        layers=layer,
-        target=target or 0,
-        by=by,
-        n_positions=positions,
-        seed=seed,
-    )
+    with progress_bars() as report:
+        found = compare(
+            open_store(store),
+            open_store(other),
+            layers=layer,
+            target=target or 0,
+            by=by,
+            n_positions=positions,
+            seed=seed,
+            on_progress=report,
+        )
     if as_json:
         print_json(found.to_dict())
     else:

@@ -37,7 +37,8 @@ def check(store: StorePath, as_json: Json = False) -> None:
     """
     from conceptlrp.store import check_store
 
-    found = check_store(store)
+    with progress_bars() as report:
+        found = check_store(store, on_progress=report)
     if as_json:
         print_json(found.to_dict())
     elif found.is_good:
@@ -72,12 +73,7 @@ def repack(
     check_choice("--codec", codec, ("gzip", "none", "zstd"))
     check_place(out, overwrite=False)
     with progress_bars() as report:
-        repack_store(
-            store,
-            out,
-            codec=codec,
-            on_file=lambda done, total: report("files", done, total),
-        )
+        repack_store(store, out, codec=codec, on_progress=report)
     typer.echo(f"{out}: packed with {codec}")
 
 

@@ -166,7 +166,7 @@ class ComparedFile(io.RawIOBase):
         self._compare(0, len(self._sums))
 
     def _compare(self, first: int, last: int) -> None:
-        whole = memoryview(np.empty(BLOCK * _MOST_AHEAD, np.uint8))
+        whole = np.empty(BLOCK * _MOST_AHEAD, np.uint8).data
         while (start := self.good.find(0, first, last)) >= 0:
             first = min(start + _MOST_AHEAD, last)
             part = whole[: BLOCK * (first - start)]

@@ -1,7 +1,6 @@
 """Pack a store's arrays another way, for readers that lack a codec."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +18,7 @@ from conceptlrp.hdf5 import (
     set_text_attributes,
     text_attribute,
 )
+from conceptlrp.progress import OnProgress
 from conceptlrp.staging import clear_leftovers, move_into_place, staging_folder
 from conceptlrp.store.format import schema
 from conceptlrp.store.format.manifest import (
@@ -38,7 +38,7 @@ def repack_store(
     out: str | os.PathLike[str],
     *,
     codec: str = "gzip",
-    on_file: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Path:
     """Write a store again with its arrays packed by another codec.
 
@@ -52,8 +52,8 @@ def repack_store(
     codec : str
         "gzip" and "none" are read by any program that reads HDF5, "zstd" by those
         that have its plugin.
-    on_file : callable, optional
-        Called after every file with how many are done, and of how many.
+    on_progress : callable, optional
+        Called with "files", how many are done, and of how many.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def repack_store(
         msg = f"{folder}: the run is not complete; resume it before it is repacked"
         raise StoreError(msg)
     with clear_write_errors(place, StoreError), staging_folder(place) as staging:
-        _fill(folder, staging, replace(manifest, codec=codec), on_file)
+        _fill(folder, staging, replace(manifest, codec=codec), on_progress)
         move_into_place(staging, place)
     return place
 
@@ -80,7 +80,7 @@ def _fill(
     folder: Path,
     staging: Path,
     manifest: Manifest,
-    on_file: Callable[[int, int], None] | None,
+    on_progress: OnProgress | None,
 ) -> None:
     staging.mkdir()
     names = [name for name in manifest.files if name != schema.INDEX]
@@ -94,12 +94,12 @@ def _fill(
         place = added_name(about, content) if name == columns else name
         made = write_file(staging, place, content)
         files[place] = replace(made, rounding=entry.rounding, about=about)
-        if on_file is not None:
-            on_file(done, len(names) + 1)
+        if on_progress is not None:
+            on_progress("files", done, len(names) + 1)
     files[schema.INDEX] = write_index(staging, manifest.with_files(files))
     write_manifest(staging, manifest.with_files(files))
-    if on_file is not None:
-        on_file(len(names) + 1, len(names) + 1)
+    if on_progress is not None:
+        on_progress("files", len(names) + 1, len(names) + 1)
 
 
 def _content(path: Path, codec: str, *, is_packed: bool) -> bytes | memoryview:
