@@ -27,12 +27,11 @@ from conceptlrp.store.format.schema import (
     expected_shapes,
 )
 from conceptlrp.store.opened import check_rows
-from conceptlrp.store.results.kinds import former_kind, is_leftover, remedy
+from conceptlrp.store.results.kinds import is_leftover, remedy
 from conceptlrp.store.shards import OpenFile
 from conceptlrp.store.writing.shard_writer import block_files, fits, is_finished
 
 _AGAIN = "'conceptlrp attribute --resume' computes it again"
-_FORMER = "was written by an earlier version, in a form that this one does not read"
 _REMOVE = "it is no part of the store; move it away"
 
 
@@ -187,10 +186,8 @@ class _Checking:
         if self.on_progress is not None:
             total = len({*self.manifest.files, *self.with_receipts})
             self.on_progress("files", self.files, total)
-        if not entry.about and former_kind(name):
-            problem = _FORMER
         if problem is not None:
-            yield Problem(name, problem, remedy(self.folder, name, entry))
+            yield Problem(name, problem, remedy(self.folder, entry))
         elif name in self.shards:
             self.finished += 1
 

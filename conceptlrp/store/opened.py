@@ -30,7 +30,6 @@ from conceptlrp.store.format.manifest import (
     receipt_path,
 )
 from conceptlrp.store.format.schema import MANIFEST, REMEDY
-from conceptlrp.store.results.kinds import is_added
 from conceptlrp.store.shards import OpenFiles, Shards
 from conceptlrp.store.writing.writer import load_baseline, load_positions
 
@@ -182,7 +181,7 @@ def _readable(folder: Path, manifest: Manifest, *, skip: bool) -> tuple[ShardSpe
         name: (f"has {sizes[name]} bytes" if name in sizes else "is missing")
         + f", expected {entry.bytes} bytes"
         for name, entry in manifest.files.items()
-        if sizes.get(name) != entry.bytes and not is_added(name, entry)
+        if sizes.get(name) != entry.bytes and not entry.about
     }
     shards = []
     for spec in manifest.shards():

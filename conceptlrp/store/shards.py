@@ -129,9 +129,7 @@ class OpenFiles:
         return found
 
     def _open(self, name: str) -> OpenFile:
-        is_columns = (
-            name.startswith(f"{schema.COLUMNS_KIND}-") or name == schema.FORMER_COLUMNS
-        )
+        is_columns = name.startswith(f"{schema.COLUMNS_KIND}-")
         kind = schema.COLUMNS_TABLE if is_columns else _KINDS.get(name, schema.SHARD)
         entry = self.entry(name)
         with self.clear_errors(name, entry):
@@ -146,7 +144,7 @@ class OpenFiles:
             msg = f"{path}: another run has written it meanwhile; open the store again"
             raise StoreError(msg)
         if found is None:
-            msg = f"{path}: is not listed in the manifest; {remedy(self.folder, name)}"
+            msg = f"{path}: is not listed in the manifest; {remedy(self.folder)}"
             raise StoreError(msg)
         return found
 
@@ -158,7 +156,7 @@ class OpenFiles:
                 yield
         except StoreError as error:
             known = entry or self.current_manifest().files.get(name)
-            msg = f"{error}; {remedy(self.folder, name, known)}"
+            msg = f"{error}; {remedy(self.folder, known)}"
             raise StoreError(msg) from error
 
     def current_manifest(self) -> Manifest:

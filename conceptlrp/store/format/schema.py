@@ -144,9 +144,8 @@ FIRST_BASELINE = "baseline-0.h5"
 REFERENCES = "references.h5"
 STATISTICS = "statistics.h5"
 INDEX = "index.h5"
-#: What the file of added columns is about, and its name before it bore its hash.
+#: What the file of added columns is about.
 COLUMNS_KIND = "columns"
-FORMER_COLUMNS = "labels.h5"
 
 #: What to do about a damaged file.
 REMEDY = "see 'conceptlrp check'; 'conceptlrp attribute --resume' repairs it"

@@ -29,17 +29,16 @@ from conceptlrp.store.format.manifest import (
     write_file,
     write_manifest,
 )
-from conceptlrp.store.format.schema import COLUMNS_KIND, FORMER_COLUMNS, LOCK, MANIFEST
+from conceptlrp.store.format.schema import COLUMNS_KIND, LOCK, MANIFEST
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of result.
 
-    `home` is its frozen dataclass, as "package.module:Class", and `about` the fields
+    `home` is its frozen dataclass, as "room:Class", and `about` the fields
     that tell results of this kind apart. Results of another `version` are refused.
-    `verb` makes one on the command line. `former` is the pattern of the files that held
-    such results before there were kinds.
+    `verb` makes one on the command line.
     """
 
     name: str
@@ -47,19 +46,18 @@ class Kind:
     about: tuple[Literal["target", "layer", "name"], ...]
     version: int
     verb: str
-    former: str = r"(?!)"
 
     @cached_property
     def result(self) -> type[Any]:
         """The dataclass, imported when it is first asked for."""
         module, _, name = self.home.partition(":")
-        found: type[Any] = getattr(import_module(module), name)
+        found: type[Any] = getattr(import_module(f"conceptlrp.{module}"), name)
         return found
 
     def is_of(self, result: type[Any]) -> bool:
         """Tell whether a class is the dataclass of this kind, without importing it."""
         module, _, name = self.home.partition(":")
-        inside = f"{result.__module__}.".startswith(f"{module}.")
+        inside = f"{result.__module__}.".startswith(f"conceptlrp.{module}.")
         return inside and result.__qualname__ == name
 
     def command(
@@ -95,72 +93,33 @@ def _selecting(name: str) -> list[str]:
 _TABLE: Final = (
     Kind(
         "clustering",
-        "conceptlrp.clustering:Clustering",
+        "clustering:Clustering",
         ("target", "layer"),
         version=1,
         verb="cluster",
-        former=r"(clusters|stability)-.+\.h5",
     ),
-    Kind(
-        "labels",
-        "conceptlrp.labelling:ScoredLabels",
-        ("target",),
-        version=5,
-        verb="label",
-        former=r"label-scores-.+\.h5",
-    ),
+    Kind("labels", "labelling:ScoredLabels", ("target",), version=5, verb="label"),
     Kind(
         "interchange",
-        "conceptlrp.labelling:Interchange",
+        "labelling:Interchange",
         ("target",),
         version=3,
         verb="interchange",
     ),
-    Kind(
-        "edits",
-        "conceptlrp.labelling:EditedBoards",
-        ("target",),
-        version=2,
-        verb="edits",
-    ),
-    Kind(
-        "ablation",
-        "conceptlrp.ablation:Ablation",
-        ("target",),
-        version=1,
-        verb="ablate",
-        former=r"effects-.+\.h5",
-    ),
-    Kind(
-        "graph",
-        "conceptlrp.concept_graph:MeanConceptGraph",
-        (),
-        version=1,
-        verb="graph",
-        former=r"concept-graph\.h5",
-    ),
+    Kind("edits", "labelling:EditedBoards", ("target",), version=2, verb="edits"),
+    Kind("ablation", "ablation:Ablation", ("target",), version=1, verb="ablate"),
+    Kind("graph", "concept_graph:MeanConceptGraph", (), version=1, verb="graph"),
     Kind(
         "circuit",
-        "conceptlrp.concept_graph:Circuit",
+        "concept_graph:Circuit",
         ("target", "name"),
         version=1,
         verb="circuit",
     ),
     Kind(
-        "evaluation",
-        "conceptlrp.evaluation:CompositeEvaluation",
-        (),
-        version=2,
-        verb="evaluate",
-        former=r"evaluation\.json",
+        "evaluation", "evaluation:CompositeEvaluation", (), version=2, verb="evaluate"
     ),
-    Kind(
-        "rules-truth",
-        "conceptlrp.evaluation:RulesTruth",
-        (),
-        version=1,
-        verb="truth",
-    ),
+    Kind("rules-truth", "evaluation:RulesTruth", (), version=1, verb="truth"),
 )
 
 #: Every kind by its name.
@@ -175,14 +134,6 @@ def kind_of(result: type[Any]) -> Kind:
     known = ", ".join(kind.home.partition(":")[2] for kind in KINDS.values())
     msg = f"{result.__name__} is no result of a store, expected one of {known}"
     raise TypeError(msg)
-
-
-def former_kind(file: str) -> Kind | None:
-    """Find the kind of result that a file held before there were kinds."""
-    for kind in KINDS.values():
-        if re.fullmatch(kind.former, file):
-            return kind
-    return None
 
 
 About = Mapping[str, str]
@@ -201,8 +152,7 @@ def listed(manifest: Manifest, about: About) -> str | None:
 
 def columns_file(manifest: Manifest) -> str | None:
     """Return the name of the file of added columns, None where there is none."""
-    former = FORMER_COLUMNS if FORMER_COLUMNS in manifest.files else None
-    return listed(manifest, COLUMNS_ABOUT) or former
+    return listed(manifest, COLUMNS_ABOUT)
 
 
 def added_name(about: About, content: bytes | memoryview) -> str:
@@ -218,11 +168,7 @@ def replace_listed(
     """Write a file in the place of what is about the same; return the manifest."""
     name = added_name(about, content)
     entry = write_file(folder, name, content)
-    replaced = {
-        other
-        for other, former in manifest.files.items()
-        if former.about == about or _is_former(other, former, about["kind"])
-    }
+    replaced = {n for n, entry in manifest.files.items() if entry.about == about}
     files = {n: e for n, e in manifest.files.items() if n not in replaced}
     files[name] = replace(entry, about=dict(about))
     done = manifest.with_files(files)
@@ -247,19 +193,14 @@ def is_leftover(path: Path, manifest: Manifest) -> bool:
         return False
 
 
-def is_added(name: str, entry: FileEntry) -> bool:
-    """Tell a file that was given to a store later from one that its run has made."""
-    return bool(entry.about) or name == FORMER_COLUMNS or former_kind(name) is not None
-
-
-def remedy(folder: Path, name: str, entry: FileEntry | None = None) -> str:
+def remedy(folder: Path, entry: FileEntry | None = None) -> str:
     """Say what makes a damaged file of a store anew."""
     about = dict(entry.about) if entry else {}
-    kind = KINDS.get(about.get("kind", "")) or former_kind(name)
+    kind = KINDS.get(about.get("kind", ""))
     if kind is not None:
         about.pop("kind", None)
         return f"run '{kind.command(str(folder), **about, overwrite=True)}'"
-    if about or name == FORMER_COLUMNS:
+    if about:
         return "add its columns anew with overwrite, as 'conceptlrp label' does"
     return "'conceptlrp attribute --resume' computes it again"
 
@@ -268,18 +209,8 @@ def whole_file(folder: Path, manifest: Manifest, name: str) -> Path:
     """Return the path of a listed file, or say how it is damaged, and the remedy."""
     path, entry = folder / name, manifest.files[name]
     if problem := damage(path, entry, again=False):
-        msg = f"{path}: {problem}; {remedy(folder, name, entry)}"
+        msg = f"{path}: {problem}; {remedy(folder, entry)}"
         if read_manifest(folder).plan.fingerprint != manifest.plan.fingerprint:
             msg = f"{path}: another run has replaced it; open the store again"
         raise StoreError(msg)
     return path
-
-
-def _is_former(name: str, entry: FileEntry, kind: str) -> bool:
-    """Tell a file of this kind that was written before there were kinds."""
-    if entry.about:
-        return False
-    if kind == COLUMNS_KIND:
-        return name == FORMER_COLUMNS
-    former = former_kind(name)
-    return former is not None and former.name == kind
