@@ -11,15 +11,19 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from conceptlrp.errors import FileFormatError, OutputExistsError, check_type
 
 _SUFFIX = ".tmp"
 _UNFINISHED = re.compile(r"\.(.+)\.([0-9a-f]{8})([0-9a-f]{4})\.tmp")
 _SEARCHED = 1 << 22
+#: What tells a file of ours: what is in it, the form of all its lines where a format
+#: has no place for more, or a function.
+Token: TypeAlias = bytes | re.Pattern[bytes] | Callable[[Path], bool]
 # What file systems answer that cannot wait for a folder.
 _NO_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.ENOSYS)
 
@@ -59,7 +63,7 @@ def write_whole(
     *,
     overwrite: bool,
     error: type[FileFormatError],
-    token: bytes | re.Pattern[bytes] | None,
+    token: Token | None,
 ) -> None:
     """Write a file that is there completely or not at all.
 
@@ -79,24 +83,19 @@ def write_whole(
         sync_folder(path.parent)
 
 
-def check_replaced(
-    path: Path,
-    *,
-    overwrite: bool,
-    error: type[FileFormatError],
-    token: bytes | re.Pattern[bytes] | None,
-) -> None:
-    """Refuse a place where anything stands that is not to be replaced.
-
-    That is a file in which `token` is, or the form of whose lines it is where a format
-    has no place for one.
-    """
-    if not os.path.lexists(path):
-        return
-    if not overwrite:
-        msg = f"{path}: exists already; pass overwrite=True to replace it"
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Refuse a place where anything stands, unless it may be replaced."""
+    if os.path.lexists(path) and not overwrite:
+        msg = f"{path}: already exists; choose another name or ask to overwrite it"
         raise OutputExistsError(msg)
-    if token is not None and not _holds(path, token, error):
+
+
+def check_replaced(
+    path: Path, *, overwrite: bool, error: type[FileFormatError], token: Token | None
+) -> None:
+    """Refuse a place where anything stands that is not to be replaced."""
+    refuse_existing(path, overwrite=overwrite)
+    if os.path.lexists(path) and token is not None and not _holds(path, token, error):
         msg = (
             f"{path}: is not a file that conceptlrp has written and is not replaced; "
             "choose another name"
@@ -104,12 +103,12 @@ def check_replaced(
         raise OutputExistsError(msg)
 
 
-def _holds(
-    path: Path, token: bytes | re.Pattern[bytes], error: type[FileFormatError]
-) -> bool:
+def _holds(path: Path, token: Token, error: type[FileFormatError]) -> bool:
     """Tell whether a file has a token near its beginning or end, or has nothing."""
     if path.is_symlink() or not path.is_file():
         return False
+    if callable(token):
+        return token(path)
     with clear_write_errors(path, error), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         found = file.read(_SEARCHED)

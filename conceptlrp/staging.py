@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from conceptlrp import jsontext
-from conceptlrp.errors import OutputExistsError
+from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import (
+    check_replaced,
     hidden_name,
+    refuse_existing,
     sync_folder,
     unfinished_name,
     write_new,
@@ -114,7 +116,8 @@ def staged_file(
     fails.
     """
     place = Path(out)
-    _check_file(place, is_kind, overwrite=overwrite)
+    known: Any = {"error": FileFormatError, "token": is_kind}
+    check_replaced(place, overwrite=overwrite, **known)
     with staging_folder(place) as staged:
         try:
             yield staged
@@ -125,18 +128,9 @@ def staged_file(
                 error.filename = str(place)
             raise
         # Somebody may have put another one there meanwhile.
-        _check_file(place, is_kind, overwrite=overwrite)
+        check_replaced(place, overwrite=overwrite, **known)
         staged.replace(place)
         sync_folder(place.parent)
-
-
-def _check_file(
-    place: Path, is_kind: Callable[[Path], bool], *, overwrite: bool
-) -> None:
-    if os.path.lexists(place):
-        _check_wanted(place, overwrite=overwrite)
-        if not (place.is_file() and not place.is_symlink() and is_kind(place)):
-            raise _not_replaced(place)
 
 
 def move_into_place(folder: Path, place: Path) -> None:
@@ -168,12 +162,16 @@ def check_room(path: Path, size: int) -> None:
 
 def check_folder(place: Path, marker: str, kind: str, *, overwrite: bool) -> None:
     """Refuse a place where anything stands that must not be replaced."""
-    if not place.exists() and not place.is_symlink():
+    refuse_existing(place, overwrite=overwrite)
+    if not os.path.lexists(place):
         return
-    _check_wanted(place, overwrite=overwrite)
     record = read_marker(place, marker, kind)
     if record is None or place.is_symlink():
-        raise _not_replaced(place, f" (it has no {marker} of {kind})")
+        msg = (
+            f"{place}: is not of the kind to be written (it has no {marker} of {kind}) "
+            "and is not replaced; choose another name"
+        )
+        raise OutputExistsError(msg)
     own = record.get("files", ())
     refuse_others(place, others_in(place, [marker, *own]))
 
@@ -304,16 +302,3 @@ def _folders(folder: Path) -> list[Path]:
 def _with_folders(address: str) -> list[str]:
     parts = address.split("/")
     return ["/".join(parts[:n]) for n in range(1, len(parts) + 1)]
-
-
-def _check_wanted(place: Path, *, overwrite: bool) -> None:
-    if not overwrite:
-        msg = f"{place}: already exists; choose another name or ask to overwrite it"
-        raise OutputExistsError(msg)
-
-
-def _not_replaced(place: Path, lack: str = "") -> OutputExistsError:
-    return OutputExistsError(
-        f"{place}: is not of the kind to be written{lack} and is not replaced; "
-        "choose another name"
-    )

@@ -330,7 +330,7 @@ def test_a_foreign_file_is_never_replaced(tmp_path, kind):
     else:
         place.write_text("a thesis")
 
-    with pytest.raises(OutputExistsError, match="not of the kind to be written"):
+    with pytest.raises(OutputExistsError, match="is not replaced"):
         write_file(place, "mark new", overwrite=True)
 
     assert place.exists()

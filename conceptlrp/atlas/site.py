@@ -31,7 +31,7 @@ from markupsafe import Markup
 from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import level_colors
 from conceptlrp.errors import FileFormatError, OutputExistsError
-from conceptlrp.files import file_stem, write_whole
+from conceptlrp.files import file_stem, refuse_existing, write_whole
 from conceptlrp.jsontext import dumps
 from conceptlrp.labelling.result import Names
 from conceptlrp.lrp.targets import unit_of
@@ -309,15 +309,14 @@ def updated_folder(
 ) -> Iterator[Draft]:
     """Make or update an atlas; on failure it stays as it was. The marker comes last."""
     place = Path(out)
-    is_there = place.exists() or place.is_symlink()
-    if is_there and not overwrite:
-        msg = f"{place}: already exists; choose another name or ask to overwrite it"
-        raise OutputExistsError(msg)
-    former = _read_marker(place) if is_there else None
+    refuse_existing(place, overwrite=overwrite)
+    former = _read_marker(place) if os.path.lexists(place) else None
     with staging_folder(place) as folder:
         folder.mkdir()
         yield Draft(folder, None if former is None else place)
         if former is None:
+            # Somebody may have put another one there meanwhile.
+            refuse_existing(place, overwrite=False)
             move_into_place(folder, place)
         else:
             _apply(folder, place, former)

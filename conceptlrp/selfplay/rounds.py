@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import GameFileError, OutputExistsError
-from conceptlrp.files import write_whole
+from conceptlrp.errors import GameFileError
+from conceptlrp.files import check_replaced, write_whole
 from conceptlrp.networks import network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import (
@@ -248,9 +248,8 @@ def self_play(
         All games of the file.
     """
     chosen = options or SelfPlayOptions()
-    if Path(path).exists() and not overwrite:
-        msg = f"{path}: exists already; choose another name or overwrite it"
-        raise OutputExistsError(msg)
+    known: dict[str, Any] = {"error": GameFileError, "token": FORMAT.encode()}
+    check_replaced(Path(path), overwrite=overwrite, **known)
     # The evaluations of two moves of a round, at most a table of 70 MB.
     simulations = 1 if chosen.search is None else chosen.search.simulations
     remembered = min(2 * chosen.together * simulations, _MOST_REMEMBERED)
@@ -293,8 +292,7 @@ def self_play(
     }
     lines = [json.dumps(header), *_lines(SelfPlayGames.concatenate(parts))]
     content = "".join(f"{line}\n" for line in lines).encode()
-    token = FORMAT.encode()
-    write_whole(path, content, overwrite=overwrite, error=GameFileError, token=token)
+    write_whole(path, content, overwrite=overwrite, **known)
     return read_self_play(path)
 
 

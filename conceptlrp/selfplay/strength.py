@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp import jsontext
-from conceptlrp.errors import FileFormatError, OutputExistsError
-from conceptlrp.files import write_whole
+from conceptlrp.errors import FileFormatError
+from conceptlrp.files import check_replaced, write_whole
 from conceptlrp.networks import BoardNetwork, network_digest, predict
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import Corpus, Position, play
@@ -337,9 +337,8 @@ def strength_card(
         "options": asdict(chosen),
     }
     overwritten = Path(path).exists()
-    if overwritten and not overwrite:
-        msg = f"{path}: exists already; choose another name or overwrite it"
-        raise OutputExistsError(msg)
+    known: dict[str, Any] = {"error": FileFormatError, "token": _KIND.encode()}
+    check_replaced(Path(path), overwrite=overwrite, **known)
     card: dict[str, Any] = jsontext.plain(
         {"encoding-type": _KIND, "about": about, "rows": {}}
     )
@@ -350,13 +349,7 @@ def strength_card(
         # An older card stays until all rows of the new one are there.
         if not overwritten or number == len(rows):
             content = (json.dumps(card, indent=1) + "\n").encode()
-            write_whole(
-                path,
-                content,
-                overwrite=True,
-                error=FileFormatError,
-                token=_KIND.encode(),
-            )
+            write_whole(path, content, overwrite=True, **known)
         if on_progress is not None:
             on_progress("rows", number, len(rows))
     return card

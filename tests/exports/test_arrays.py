@@ -83,7 +83,7 @@ def test_a_sample_has_its_rows_in_order(store, tmp_path):
 def test_another_archive_is_never_replaced(store, tmp_path):
     np.savez(tmp_path / "mine.npz", thesis=np.arange(3))
 
-    with pytest.raises(OutputExistsError, match="not of the kind to be written"):
+    with pytest.raises(OutputExistsError, match="is not replaced"):
         exports.npz(store, tmp_path / "mine.npz", overwrite=True)
 
     assert list(arrays(tmp_path / "mine.npz")) == ["thesis"]

@@ -84,7 +84,7 @@ def test_what_is_foreign_is_never_replaced(store, out, kind):
     (out / "thesis.tex").touch()
     words = ["export", store.path, out, "--format", kind, "--layer", PLAIN]
 
-    assert_one_line(run(*words, "--overwrite"), 1, "is not of the kind to be written")
+    assert_one_line(run(*words, "--overwrite"), 1, "is not replaced")
     assert [path.name for path in out.iterdir()] == ["thesis.tex"]
 
 

@@ -125,7 +125,7 @@ def test_the_same_store_gives_the_same_bytes(store, tmp_path):
 def test_a_foreign_folder_is_never_replaced(store, tmp_path):
     (tmp_path / "concepts").mkdir()
 
-    with pytest.raises(OutputExistsError, match="is not of the kind to be written"):
+    with pytest.raises(OutputExistsError, match="is not replaced"):
         exports.json(store, tmp_path, overwrite=True)
 
     assert [path.name for path in tmp_path.iterdir()] == ["concepts"]
@@ -192,7 +192,7 @@ def test_a_missing_networkx_is_named_with_its_remedy(store, tmp_path, monkeypatc
 def test_another_graph_is_never_replaced(store, tmp_path):
     nx.write_graphml(nx.path_graph(3), tmp_path / "mine.graphml")
 
-    with pytest.raises(OutputExistsError, match="not of the kind to be written"):
+    with pytest.raises(OutputExistsError, match="is not replaced"):
         exports.graphml(store, tmp_path / "mine.graphml", overwrite=True)
 
     assert len(nx.read_graphml(tmp_path / "mine.graphml")) == 3

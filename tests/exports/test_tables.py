@@ -303,7 +303,7 @@ def test_a_file_of_another_program_is_never_replaced(store, path, tmp_path):
     with h5py.File(tmp_path / "mine.h5ad", "w") as file:
         file["X"] = np.zeros(3)
 
-    with pytest.raises(OutputExistsError, match="not of the kind to be written"):
+    with pytest.raises(OutputExistsError, match="is not replaced"):
         exports.h5ad(store, tmp_path / "mine.h5ad", PLAIN, overwrite=True)
     again = exports.h5ad(store, path, PLAIN, overwrite=True)
 

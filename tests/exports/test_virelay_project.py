@@ -214,7 +214,7 @@ def test_another_project_is_never_replaced(store, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "project.yaml").write_text("project: mine\n")
 
-    with pytest.raises(OutputExistsError, match="not of the kind to be written"):
+    with pytest.raises(OutputExistsError, match="is not replaced"):
         exports.virelay(store, tmp_path / "out", overwrite=True)
 
     assert (tmp_path / "out" / "project.yaml").read_text() == "project: mine\n"

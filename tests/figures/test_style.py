@@ -32,7 +32,7 @@ def test_what_stands_there_is_kept_unless_it_may_be_replaced(figure, tmp_path):
     path = tmp_path / "a.svg"
     path.write_text("mine")
 
-    with pytest.raises(OutputExistsError, match="exists already"):
+    with pytest.raises(OutputExistsError, match="already exists"):
         save(figure, path)
     assert path.read_text() == "mine"
 

@@ -151,7 +151,7 @@ def test_a_file_that_stands_there_is_kept_unless_overwriting_is_allowed(
     path = tmp_path / "net.safetensors"
     path.write_text("mine")
 
-    with pytest.raises(OutputExistsError, match="exists already"):
+    with pytest.raises(OutputExistsError, match="already exists"):
         save_network(tiny_network, path)
 
     with pytest.raises(OutputExistsError, match="not a file that conceptlrp"):

@@ -204,7 +204,7 @@ def test_a_file_of_other_lines_is_never_replaced(
 def test_an_existing_file_is_replaced_only_on_demand(path: Path, playouts: Games):
     path.write_text("anna\tbert\t1999\tf5d6\n")
 
-    with pytest.raises(OutputExistsError, match="exists already"):
+    with pytest.raises(OutputExistsError, match="already exists"):
         write_transcripts(playouts, path)
     assert path.read_text() == "anna\tbert\t1999\tf5d6\n"
     write_transcripts(playouts, path, overwrite=True)

@@ -187,7 +187,7 @@ def test_a_corpus_is_read_from_it(whole: Path) -> None:
 def test_a_file_that_is_there_is_not_replaced(
     whole: Path, small_network: OthelloNet
 ) -> None:
-    with pytest.raises(OutputExistsError, match="exists already"):
+    with pytest.raises(OutputExistsError, match="already exists"):
         self_play(small_network, whole, count=8, options=QUICKER, seed=6)
 
 

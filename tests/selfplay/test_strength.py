@@ -101,7 +101,7 @@ def test_a_card_keeps_the_rows_that_are_measured_and_is_not_replaced(
         strength_card(network, path, games=games, options=QUICK, on_progress=stop)
 
     assert read_card(path)["rows"] == dict(list(card["rows"].items())[:5])
-    with pytest.raises(OutputExistsError, match="exists already"):
+    with pytest.raises(OutputExistsError, match="already exists"):
         strength_card(network, path, options=QUICK)
 
 

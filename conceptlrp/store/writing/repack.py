@@ -7,8 +7,8 @@ from pathlib import Path
 
 import h5py
 
-from conceptlrp.errors import OutputExistsError, StoreError, check_choice
-from conceptlrp.files import clear_write_errors
+from conceptlrp.errors import StoreError, check_choice
+from conceptlrp.files import clear_write_errors, refuse_existing
 from conceptlrp.hdf5 import (
     HDF5_FORMAT,
     add_dataset,
@@ -63,15 +63,14 @@ def repack_store(
     folder, place = Path(path), Path(out)
     check_choice("codec", codec, schema.CODECS)
     clear_leftovers(place)
-    if place.exists() or place.is_symlink():
-        msg = f"{place}: already exists; choose another name"
-        raise OutputExistsError(msg)
+    refuse_existing(place, overwrite=False)
     manifest = read_manifest(folder)
     if not manifest.is_complete:
         msg = f"{folder}: the run is not complete; resume it before it is repacked"
         raise StoreError(msg)
     with clear_write_errors(place, StoreError), staging_folder(place) as staging:
         _fill(folder, staging, replace(manifest, codec=codec), on_progress)
+        refuse_existing(place, overwrite=False)
         move_into_place(staging, place)
     return place
 

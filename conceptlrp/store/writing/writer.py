@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 
 from conceptlrp.errors import (
     CorpusFileError,
-    OutputExistsError,
     StoreError,
     check_choice,
 )
-from conceptlrp.files import clear_write_errors, remove_unfinished
+from conceptlrp.files import clear_write_errors, refuse_existing, remove_unfinished
 from conceptlrp.hdf5 import clear_errors
 from conceptlrp.othello import Corpus
 from conceptlrp.store.baseline import Baseline
@@ -54,9 +53,8 @@ def create_run(
     _check_corpus(plan, corpus)
     check_choice("codec", codec, schema.CODECS)
     refuse_foreign(folder)
-    if is_store(folder) and not overwrite:
-        msg = f"{folder}: already exists; choose another name or ask to overwrite it"
-        raise OutputExistsError(msg)
+    if is_store(folder):
+        refuse_existing(folder, overwrite=overwrite)
     _make_empty(folder)
     file, content = "corpus-0.h5", corpus.to_bytes()
     files = {file: entry_of(file, content)}

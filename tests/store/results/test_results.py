@@ -4,7 +4,6 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from conceptlrp.files import file_stem, hidden_name
 from conceptlrp.labelling import ScoredLabels
 from conceptlrp.othello import Corpus
 from conceptlrp.store import Store, check_store, open_store, repack_store
-from conceptlrp.store.format.manifest import read_manifest, write_manifest
+from conceptlrp.store.format.manifest import read_manifest
 from conceptlrp.store.results.codec import FIELDS
 from conceptlrp.store.results.kinds import KINDS, replace_listed
 from conceptlrp.store.writing.finish import finish_run
@@ -286,25 +285,6 @@ def test_strays_of_a_killed_save_go_and_nothing_else(store: Store) -> None:
     assert not stray.exists()
     assert not hidden.exists()
     assert_same(get(store, ablation(store)), ablation(store))
-
-
-def test_a_result_of_an_earlier_form_is_told_and_replaced(store: Store) -> None:
-    former = store.path / "effects-played.h5"
-    former.write_bytes(b"of an earlier version")
-    manifest = read_manifest(store.path)
-    entry = type(next(iter(manifest.files.values())))
-    listed = entry(21, sha256(b"of an earlier version").hexdigest())
-    files = {**manifest.files, former.name: listed}
-    write_manifest(store.path, manifest.with_files(files))
-
-    (problem,) = check_store(store.path).problems
-    assert "earlier version" in problem.found
-    assert "conceptlrp ablate" in problem.remedy
-    assert open_store(store.path).results.get(Ablation) is None
-    store.results.save(ablation(store))
-
-    assert not former.exists()
-    assert check_store(store.path).is_good
 
 
 def _spoil(store: Store, change: Callable[[h5py.File], None]) -> None:
