@@ -125,7 +125,7 @@ def build_atlas(
         "target": store.targets[store.target_index(target)],
         "title": title or f"Concept atlas of {name}",
         # Longer strips than the store keeps heatmaps of would have none.
-        "count": min(count, store.manifest.references or count),
+        "count": min(count, store.manifest.plan.references or count),
         "notes": dict(notes or {}),
         "strength": strength_rows(strength, store),
         "explains": network is not None,

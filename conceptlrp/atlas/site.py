@@ -361,7 +361,8 @@ def _apply(folder: Path, place: Path, former: Mapping[str, Any]) -> None:
     if marker.exists():
         either = {**former, "files": {**own, **files}}
         text = json.dumps(either).encode()
-        write_whole(place / MARKER, text, overwrite=True, error=FileFormatError)
+        known: dict[str, Any] = {"error": FileFormatError, "token": None}
+        write_whole(place / MARKER, text, overwrite=True, **known)
     for address in changed:
         (place / address).parent.mkdir(parents=True, exist_ok=True)
         (folder / address).replace(place / address)

@@ -257,8 +257,7 @@ def _node_link(
         )
         raise StoreError(msg)
     about = chosen.provenance() | {"positions": positions}
-    about_text = jsontext.dumps(about).decode()
-    known = {"encoding-type": _MARK, "conceptlrp": about_text}
+    known = {"encoding-type": _MARK, "conceptlrp": jsontext.dumps(about).decode()}
     return {**link, "graph": {**link["graph"], **known}}
 
 

@@ -135,8 +135,8 @@ class Extract:
             "target": self.target,
             "layers": list(self.layers),
             "positions": len(self),
-            "versions": made.versions,
-            "command": made.command,
+            "versions": made.plan.versions,
+            "command": made.plan.command,
         }
 
 

@@ -230,8 +230,7 @@ def save(
     known: dict[str, Any] = {"error": FileFormatError, "token": _MARKS[suffix]}
     # Drawing takes long enough not to be done in vain.
     check_replaced(place, overwrite=overwrite, **known)
-    content = figure_bytes(figure, suffix)
-    write_whole(place, content, overwrite=overwrite, **known)
+    write_whole(place, figure_bytes(figure, suffix), overwrite=overwrite, **known)
     return place
 
 

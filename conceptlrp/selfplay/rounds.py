@@ -248,8 +248,8 @@ def self_play(
         All games of the file.
     """
     chosen = options or SelfPlayOptions()
-    known: dict[str, Any] = {"error": GameFileError, "token": FORMAT.encode()}
-    check_replaced(Path(path), overwrite=overwrite, **known)
+    own: dict[str, Any] = {"error": GameFileError, "token": FORMAT.encode()}
+    check_replaced(Path(path), overwrite=overwrite, **own)
     # The evaluations of two moves of a round, at most a table of 70 MB.
     simulations = 1 if chosen.search is None else chosen.search.simulations
     remembered = min(2 * chosen.together * simulations, _MOST_REMEMBERED)
@@ -292,7 +292,7 @@ def self_play(
     }
     lines = [json.dumps(header), *_lines(SelfPlayGames.concatenate(parts))]
     content = "".join(f"{line}\n" for line in lines).encode()
-    write_whole(path, content, overwrite=overwrite, **known)
+    write_whole(path, content, overwrite=overwrite, **own)
     return read_self_play(path)
 
 

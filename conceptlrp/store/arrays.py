@@ -16,9 +16,10 @@ from conceptlrp.errors import StoreError
 from conceptlrp.hdf5 import dataset, opened
 from conceptlrp.othello.board import PHASES
 from conceptlrp.store.format import schema
+from conceptlrp.store.format.manifest import rereading
 from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.ranking import share_of
-from conceptlrp.store.shards import Selection, Shards, rereading, selected
+from conceptlrp.store.shards import Selection, Shards, selected
 
 
 class StoredArrays:

@@ -173,12 +173,12 @@ class _Checking:
         for name in self.with_receipts:
             path = receipt_path(self.folder, name)
             self.known |= {name, path.name}
-            receipt = read_receipt(self.folder, name, plan)
-            if receipt is None:
+            entry = read_receipt(self.folder, name, plan)
+            if entry is None:
                 found = "is damaged, or a receipt of another run"
                 yield Problem(path.name, found, _AGAIN)
                 continue
-            yield from self._compare(name, receipt.entry)
+            yield from self._compare(name, entry)
 
     def _compare(self, name: str, entry: FileEntry) -> Iterator[Problem]:
         problem = self._difference(name, entry)

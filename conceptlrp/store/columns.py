@@ -17,7 +17,12 @@ from conceptlrp.errors import OutputExistsError, StoreError, check_least, check_
 from conceptlrp.late import pd
 from conceptlrp.store.arrays import StoredArrays
 from conceptlrp.store.format.lock import run_lock
-from conceptlrp.store.format.manifest import Manifest, is_intact, read_manifest
+from conceptlrp.store.format.manifest import (
+    Manifest,
+    is_intact,
+    read_manifest,
+    rereading,
+)
 from conceptlrp.store.format.schema import COLUMNS_TABLE, encode_arrays
 from conceptlrp.store.metadata import COLUMNS, Mask, Metadata, Where
 from conceptlrp.store.opened import OpenedStore
@@ -27,7 +32,7 @@ from conceptlrp.store.results.kinds import (
     replace_listed,
     whole_file,
 )
-from conceptlrp.store.shards import OpenFile, Selection, rereading, selected
+from conceptlrp.store.shards import OpenFile, Selection, selected
 
 #: A condition on positions, or which of them, as a mask of shape (N,).
 Condition: TypeAlias = Where | NDArray[np.bool_] | None

@@ -25,6 +25,7 @@ from conceptlrp.store.format.integrity import damage
 from conceptlrp.store.format.manifest import (
     Manifest,
     ShardSpec,
+    current_manifest,
     entry_now,
     read_manifest,
     receipt_path,
@@ -147,10 +148,7 @@ class OpenedStore:
 
     def current_manifest(self) -> Manifest:
         """Return the manifest as it stands now, read again where it was replaced."""
-        if not (self.path / MANIFEST).is_file():
-            # It went, or the folder did; this says so.
-            return read_manifest(self.path)
-        return self.shards.files.current_manifest()
+        return current_manifest(self.path)
 
 
 def check_rows(folder: Path, manifest: Manifest) -> None:

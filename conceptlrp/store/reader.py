@@ -20,6 +20,7 @@ from conceptlrp.store.arrays import (
     read_reference_table,
 )
 from conceptlrp.store.columns import Condition, StoredColumns
+from conceptlrp.store.format.manifest import rereading
 from conceptlrp.store.format.schema import INDEX, REFERENCE_KINDS, REFERENCES
 from conceptlrp.store.opened import OpenedStore
 from conceptlrp.store.ranking import (
@@ -38,7 +39,7 @@ from conceptlrp.store.ranking import (
 )
 from conceptlrp.store.results.kinds import whole_file
 from conceptlrp.store.results.results import Results
-from conceptlrp.store.shards import Selection, rereading
+from conceptlrp.store.shards import Selection
 from conceptlrp.store.writing.finish import TOP_ROWS, top_group, top_number
 
 _VECTORS = ("relevance", "share")

@@ -4,12 +4,12 @@ Shapes use N positions, n of them asked for.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property, wraps
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import h5py
 import numpy as np
@@ -27,7 +27,6 @@ from conceptlrp.store.format import schema
 from conceptlrp.store.format.integrity import (
     ComparedFile,
     FileEntry,
-    Stamp,
     compared,
     damage,
     stamp,
@@ -35,15 +34,14 @@ from conceptlrp.store.format.integrity import (
 from conceptlrp.store.format.manifest import (
     Manifest,
     ShardSpec,
+    current_manifest,
     entry_now,
-    read_manifest,
 )
 from conceptlrp.store.results.kinds import remedy
 
 # A chunk of dead channels packs to next to nothing.
 _BEST_RATIO = 4096
 _MOST = 256
-_MOST_REPLACED = 32
 _KINDS = {schema.INDEX: schema.INDEX_TABLE, schema.STATISTICS: schema.STATISTICS_TABLE}
 
 
@@ -62,7 +60,7 @@ class OpenFile:
                 msg = f"{path}: {problem}"
                 raise StoreError(msg)
             source = compared(path, entry) if by_blocks else path
-            self._source = None if source is path else source
+            self._source = source if isinstance(source, ComparedFile) else None
             self._use(open_file(source))
             schema.check_kind(self._file, kind)
             if not self.is_current:
@@ -114,7 +112,6 @@ class OpenFiles:
     def __init__(self, folder: Path, manifest: Manifest, most: int = _MOST) -> None:
         self.folder, self.manifest = folder, manifest
         self.most = most
-        self._current: tuple[Stamp, Manifest] | None = None
         self.clear()
 
     def __getitem__(self, name: str) -> OpenFile:
@@ -161,19 +158,9 @@ class OpenFiles:
 
     def current_manifest(self) -> Manifest:
         """Return the manifest as it stands now, read again where it was replaced."""
-        found = self.written()
-        if found is None:
-            # One that is being packed anew has none yet.
-            return self.manifest
-        if self._current is None or found != self._current[0]:
-            self._current = found, read_manifest(self.folder)
-        return self._current[1]
-
-    def written(self) -> Stamp | None:
-        """Return the stamp of the manifest, None where there is none."""
-        with suppress(FileNotFoundError):
-            return stamp((self.folder / schema.MANIFEST).stat())
-        return None
+        # One that is being packed anew has none yet.
+        is_there = (self.folder / schema.MANIFEST).is_file()
+        return current_manifest(self.folder) if is_there else self.manifest
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "manifest": self.manifest, "most": self.most}
@@ -185,30 +172,6 @@ class OpenFiles:
         """Close all files."""
         self._files: dict[str, OpenFile] = {}
         self._lock = threading.Lock()
-
-
-P, R = ParamSpec("P"), TypeVar("R")
-
-
-def rereading(method: Callable[P, R]) -> Callable[P, R]:
-    """Let a method of a store, or of a part of one, begin again by a new manifest.
-
-    Between reading the manifest and a file that it names, that may be replaced.
-    """
-
-    @wraps(method)
-    def read(*args: P.args, **kwargs: P.kwargs) -> R:
-        files = getattr(args[0], "_store", args[0]).shards.files
-        for _ in range(_MOST_REPLACED):
-            before = files.written()
-            try:
-                return method(*args, **kwargs)
-            except StoreError:
-                if files.written() == before:
-                    raise
-        return method(*args, **kwargs)
-
-    return read
 
 
 Array = NDArray[Any]

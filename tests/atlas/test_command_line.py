@@ -58,7 +58,8 @@ def test_a_file_that_exists_is_replaced_only_when_asked(store, tmp_path):
     assert_one_line(run(*line), 1, "exists")
     assert "is not a file that conceptlrp" in run(*line, "--overwrite").err
     assert (tmp_path / "one.html").read_text() == "mine"
-    (tmp_path / "one.html").write_text("of conceptlrp")
+    (tmp_path / "one.html").unlink()
+    succeed(*line)
     succeed(*line, "--overwrite")
     assert (tmp_path / "one.html").stat().st_size > 10_000
 

@@ -119,7 +119,7 @@ WRONG_INPUT = {
     ),
     "folder in place of a corpus": (
         "corpus {in}/games.txt --out {in}/plain --overwrite",
-        "plain: cannot be written",
+        "plain: is not a file that conceptlrp has written",
     ),
     "output in no folder": (
         "corpus {in}/games.txt --out {new}/no/c.h5",

@@ -113,7 +113,7 @@ def test_positions_are_explained_into_a_store(
     assert (len(store), store.layers, store.targets) == (5, ("conv2",), ("best",))
     assert store.manifest.network["name"] == network
     assert store.manifest.composite["name"] == "epsilon-plus"
-    assert store.manifest.command.startswith("conceptlrp attribute ")
+    assert store.manifest.plan.command.startswith("conceptlrp attribute ")
 
 
 def test_game_files_are_read_on_the_board_of_the_network(

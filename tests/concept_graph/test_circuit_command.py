@@ -64,7 +64,7 @@ def test_a_circuit_is_replaced_only_when_asked(store, network):
     options = ("circuit", store, *network, "--position", 2, "--method", "once")
     succeed(*options)
 
-    assert_one_line(run(*options), 1, "already exists")
+    assert_one_line(run(*options), 1, "exists already")
     succeed(*options, "--overwrite")
 
 

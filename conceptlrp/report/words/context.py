@@ -177,8 +177,11 @@ def provenance(store: Store, target: str) -> tuple[tuple[str, str], ...]:
         ("gradients", gradient_words(made.plan.gradients)),
         ("baseline", made.plan.above),
         ("explained output", target),
-        ("versions", ", ".join(f"{name} {v}" for name, v in made.versions.items())),
-        ("command", made.command),
+        (
+            "versions",
+            ", ".join(f"{name} {v}" for name, v in made.plan.versions.items()),
+        ),
+        ("command", made.plan.command),
     )
     return tuple((name, value) for name, value in found if value)
 
@@ -198,11 +201,12 @@ def games_words(store: Store) -> str:
 def citation(store: Store, target: str, layer: str, channel: int) -> str:
     """Return a line that says which channel is meant, for a reference."""
     made = store.manifest
+    version = made.plan.versions.get("conceptlrp", "")
     return (
         f"Channel {channel} of {layer} of network {made.network.get('name', '')} "
         f"{_digest(made.network)}, explained towards '{target}': "
         f"{relevance_of(made.plan)}, on {plural(len(store), 'position')} of corpus "
-        f"{_digest(made.corpus)}; conceptlrp {made.versions.get('conceptlrp', '')}."
+        f"{_digest(made.corpus)}; conceptlrp {version}."
     )
 
 

@@ -8,16 +8,24 @@ plan, counts as not written.
 import hashlib
 import json
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from conceptlrp.errors import StoreError
 from conceptlrp.files import write_whole
 from conceptlrp.jsontext import loads
 from conceptlrp.store.format import schema
-from conceptlrp.store.format.integrity import FileEntry, block_sums, damage, stamp
+from conceptlrp.store.format.integrity import (
+    FileEntry,
+    Stamp,
+    block_sums,
+    damage,
+    stamp,
+)
 from conceptlrp.store.format.plan import Plan
 
 RUNNING, COMPLETE = "running", "complete"
@@ -26,11 +34,13 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,199}")
 _CORPUS = re.compile(r"corpus-\d{1,9}\.h5")
 _BASELINE = re.compile(r"baseline-\d{1,9}\.h5")
 _SHARD = "shard-"
-_ENTRY = {each.name for each in fields(FileEntry)}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _MOST_ROWS = 1 << 32
 _BEGINNING = 256
 _MOST_SHARDS = 1 << 18
+_MOST_REPLACED = 32
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -122,11 +132,6 @@ class Manifest:
         return self.plan.layers
 
     @property
-    def references(self) -> int:
-        """Reference boards kept for every channel, 0 for none."""
-        return self.plan.references
-
-    @property
     def rounding(self) -> dict[str, float]:
         """The largest rounding error of each quantity in any shard."""
         found: dict[str, float] = {}
@@ -134,16 +139,6 @@ class Manifest:
             for name, error in entry.rounding.items():
                 found[name] = max(error, found.get(name, 0.0))
         return found
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Versions of the packages that computed it."""
-        return self.plan.versions
-
-    @property
-    def command(self) -> str:
-        """The command line or call that made it."""
-        return self.plan.command
 
     @property
     def positions(self) -> int:
@@ -237,9 +232,8 @@ def current_manifest(folder: Path) -> Manifest:
 
     That of many shards is long, and is asked for at each of them.
     """
-    path = folder / schema.MANIFEST
     # One that went is told of by reading it.
-    return _read_stamped(folder, stamp(path.stat()) if path.is_file() else ())
+    return _read_stamped(folder, written(folder))
 
 
 @lru_cache(maxsize=4)
@@ -247,14 +241,38 @@ def _read_stamped(folder: Path, _stamp: tuple[int, ...]) -> Manifest:
     return read_manifest(folder)
 
 
+def written(folder: Path) -> Stamp:
+    """Return what tells a manifest from the one before, empty where there is none."""
+    with suppress(FileNotFoundError):
+        return stamp((folder / schema.MANIFEST).stat())
+    return ()
+
+
+def rereading(method: Callable[P, R]) -> Callable[P, R]:
+    """Let a method of a store, or of a part of one, begin again by a new manifest.
+
+    Between reading the manifest and a file that it names, that may be replaced.
+    """
+
+    @wraps(method)
+    def read(*args: P.args, **kwargs: P.kwargs) -> R:
+        store: Any = getattr(args[0], "_store", args[0])
+        for _ in range(_MOST_REPLACED):
+            before = written(store.path)
+            try:
+                return method(*args, **kwargs)
+            except StoreError:
+                if written(store.path) == before:
+                    raise
+        return method(*args, **kwargs)
+
+    return read
+
+
 def _parse(content: dict[str, Any]) -> Manifest:
     plan = Plan.from_json(content.pop("plan"))
     parts = tuple(Part(*part) for part in content.pop("parts"))
-    # What a version to come says of a file besides is no damage.
-    files = {
-        name: FileEntry(**{key: entry[key] for key in entry if key in _ENTRY})
-        for name, entry in content.pop("files").items()
-    }
+    files = {name: _entry(each) for name, each in content.pop("files").items()}
     manifest = Manifest(plan=plan, parts=parts, files=files, **content)
     _check_parts(manifest)
     if not _CORPUS.fullmatch(manifest.corpus_file) or manifest.corpus_file not in files:
@@ -279,6 +297,12 @@ def _parse(content: dict[str, Any]) -> Manifest:
             msg = f"'{name}' is about {entry.about!r}"
             raise ValueError(msg)
     return manifest
+
+
+def _entry(content: dict[str, Any]) -> FileEntry:
+    """Return an entry; what a version to come says besides is no damage."""
+    known = {each.name for each in fields(FileEntry)}
+    return FileEntry(**{key: content[key] for key in content if key in known})
 
 
 def _check_parts(manifest: Manifest) -> None:
@@ -350,54 +374,37 @@ def _is_intact(text: bytes, digest: Any) -> bool:
 _TYPE = "conceptlrp-receipt"
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """What was written, and the fingerprint of the plan that it was computed by."""
-
-    file: str
-    bytes: int
-    sha256: str
-    plan: str
-    rounding: dict[str, float] = field(default_factory=dict)
-    xxh3: str = ""
-
-    @property
-    def entry(self) -> FileEntry:
-        """What the manifest says of the file."""
-        return FileEntry(self.bytes, self.sha256, self.rounding, xxh3=self.xxh3)
-
-
 def receipt_path(folder: Path, file: str) -> Path:
     """Where the receipt of a file lies."""
     return folder / f"{Path(file).stem}.json"
 
 
-def write_receipt(folder: Path, receipt: Receipt) -> None:
-    """Say that a file is finished."""
+def write_receipt(folder: Path, file: str, plan: str, entry: FileEntry) -> None:
+    """Say that a file is finished, and by which plan, told by its fingerprint."""
     header = {"encoding-type": _TYPE, "encoding-version": schema.ENCODING_VERSION}
-    content = seal({**header, **asdict(receipt)})
-    write_file(folder, receipt_path(folder, receipt.file).name, content)
+    content = seal({**header, "file": file, "plan": plan, **asdict(entry)})
+    write_file(folder, receipt_path(folder, file).name, content)
 
 
-def read_receipt(folder: Path, file: str, plan: str) -> Receipt | None:
-    """Return the receipt of a file, None where it has none of this plan."""
+def read_receipt(folder: Path, file: str, plan: str) -> FileEntry | None:
+    """Return what the receipt of a file says, None where it has none of this plan."""
     path = receipt_path(folder, file)
     if not path.is_file():
         return None
+    names = ("encoding-type", "encoding-version", "file", "plan")
     try:
-        content: dict[str, Any] = read_sealed(path, "a receipt")
-        header = (content.pop("encoding-type"), content.pop("encoding-version"))
-        receipt = Receipt(**content)
-    except (StoreError, TypeError, KeyError):
+        content = read_sealed(path, "a receipt")
+        found = tuple(content.get(name) for name in names)
+        entry = _entry(content)
+    except (StoreError, TypeError):
         return None
-    is_ours = header == (_TYPE, schema.ENCODING_VERSION) and receipt.file == file
-    return receipt if is_ours and receipt.plan == plan else None
+    return entry if found == (_TYPE, schema.ENCODING_VERSION, file, plan) else None
 
 
 def entry_now(folder: Path, manifest: Manifest, file: str) -> FileEntry | None:
     """Return what the receipt of a file says of it, or else the manifest."""
-    receipt = read_receipt(folder, file, manifest.plan.fingerprint)
-    return receipt.entry if receipt else manifest.files.get(file)
+    plan = manifest.plan.fingerprint
+    return read_receipt(folder, file, plan) or manifest.files.get(file)
 
 
 def is_intact(folder: Path, file: str, entry: FileEntry, *, verify: bool) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from conceptlrp import __version__
 from conceptlrp.errors import OutputExistsError, StoreError
 from conceptlrp.store.format.lock import run_lock
-from conceptlrp.store.format.manifest import Manifest, read_manifest
+from conceptlrp.store.format.manifest import Manifest, read_manifest, rereading
 from conceptlrp.store.results.codec import Sizes, decode, encode, read_header
 from conceptlrp.store.results.kinds import (
     KINDS,
@@ -25,7 +25,6 @@ from conceptlrp.store.results.kinds import (
     replace_listed,
     whole_file,
 )
-from conceptlrp.store.shards import rereading
 
 if TYPE_CHECKING:
     from conceptlrp.store.opened import OpenedStore
@@ -112,8 +111,7 @@ class Results:
         kind = kind_of(result)
         about = self._about(kind, target, layer, name)
         manifest = self._store.current_manifest()
-        file = listed(manifest, about)
-        if file is None:
+        if (file := listed(manifest, about)) is None:
             return None
         path = whole_file(self._store.path, manifest, file)
         return self._read(path, result, kind, about)
@@ -185,8 +183,8 @@ class Results:
         file = listed(manifest, self._about(kind_of(result), target, layer, ""))
         if file is None:
             return {}
-        path = whole_file(self._store.path, manifest, file)
-        return read_header(path, _HEADER[len(_ENCODING) :])
+        own = _HEADER[len(_ENCODING) :]
+        return read_header(whole_file(self._store.path, manifest, file), own)
 
     @property
     def _origin(self) -> dict[str, str]:

@@ -21,9 +21,9 @@ from conceptlrp.store.format.integrity import FileEntry
 from conceptlrp.store.format.manifest import (
     COMPLETE,
     Manifest,
+    entry_now,
     is_intact,
     read_manifest,
-    read_receipt,
     write_file,
     write_manifest,
 )
@@ -94,10 +94,8 @@ def _shard_entries(folder: Path, manifest: Manifest) -> dict[str, FileEntry]:
             "shards are left); go on with 'conceptlrp attribute --resume'"
         )
         raise StoreError(msg)
-    receipts = (
-        (s.file, read_receipt(folder, s.file, manifest.plan.fingerprint)) for s in specs
-    )
-    return {f: r.entry if r else manifest.files[f] for f, r in receipts}
+    entries = ((s.file, entry_now(folder, manifest, s.file)) for s in specs)
+    return {file: entry for file, entry in entries if entry is not None}
 
 
 def _references(

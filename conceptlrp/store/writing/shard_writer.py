@@ -6,6 +6,7 @@ Shapes use n positions of a shard, m of them with maps.
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 from conceptlrp.errors import StoreError
 from conceptlrp.files import clear_write_errors
 from conceptlrp.store.format import schema
+from conceptlrp.store.format.integrity import FileEntry
 from conceptlrp.store.format.manifest import (
     Manifest,
-    Receipt,
     ShardSpec,
     current_manifest,
     entry_now,
@@ -66,7 +67,7 @@ def write_shard(
     arrays: Mapping[str, NDArray[Any]],
     *,
     rounding: Mapping[str, float] | None = None,
-) -> Receipt:
+) -> FileEntry:
     """Write a shard's arrays (n, ...) and then its receipt.
 
     The same arrays give the same bytes, so it does no harm to write a shard twice.
@@ -79,7 +80,7 @@ def write_shard(
 
 def write_block(
     path: str | os.PathLike[str], number: int, arrays: Mapping[str, NDArray[Any]]
-) -> Receipt:
+) -> FileEntry:
     """Write a block of maps of reference boards and then its receipt."""
     folder = Path(path)
     manifest = current_manifest(folder)
@@ -124,22 +125,19 @@ def _write(
     kind: str,
     arrays: schema.Arrays,
     rounding: Mapping[str, float] | None = None,
-) -> Receipt:
+) -> FileEntry:
     plan = manifest.plan
     content = schema.encode_arrays(arrays, kind, codec=manifest.codec, dtype=plan.dtype)
-    made, rounding = entry_of(file, content), dict(rounding or {})
-    receipt = Receipt(
-        file, made.bytes, made.sha256, plan.fingerprint, rounding, made.xxh3
-    )
+    entry = replace(entry_of(file, content), rounding=dict(rounding or {}))
     # A receipt must never speak of other bytes than those beside it.
-    if read_receipt(folder, file, plan.fingerprint) != receipt:
+    if read_receipt(folder, file, plan.fingerprint) != entry:
         with clear_write_errors(receipt_path(folder, file), StoreError):
             receipt_path(folder, file).unlink(missing_ok=True)
     if (folder / file).is_dir() and not (folder / file).is_symlink():
         _remove_folder(folder / file)
     write_file(folder, file, content)
-    write_receipt(folder, receipt)
-    return receipt
+    write_receipt(folder, file, plan.fingerprint, entry)
+    return entry
 
 
 def _remove_folder(path: Path) -> None:
