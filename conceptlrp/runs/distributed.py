@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from conceptlrp.errors import RunError
 from conceptlrp.runs.executors import PartSpec, Watch, compute_part, raise_for_failed
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
-from conceptlrp.store.format.manifest import Receipt
+from conceptlrp.store.format.integrity import FileEntry
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -39,7 +39,7 @@ class Distributed:
 
     def run(
         self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    ) -> Iterator[FileEntry]:
         """Compute parts; see `Executor`."""
         packed = job.spec.pack()
         with (
@@ -77,7 +77,7 @@ class _Window:
         """Whether parts are being computed or wait."""
         return bool(self.out or self.waiting)
 
-    def collect(self) -> Iterator[tuple[Receipt, PartSpec]]:
+    def collect(self) -> Iterator[tuple[FileEntry, PartSpec]]:
         """Keep all workers busy, wait a moment and return what was finished."""
         from distributed import KilledWorker
 
@@ -194,7 +194,7 @@ def _plugin(packed: bytes) -> Any:
 _LOCK = threading.Lock()
 
 
-def compute_on_worker(plugin: str, spec: PartSpec) -> Receipt:
+def compute_on_worker(plugin: str, spec: PartSpec) -> FileEntry:
     """Compute a part on this worker; one with several threads takes one at a time."""
     from distributed import get_worker
 

@@ -35,7 +35,8 @@ from conceptlrp.processes import end_in_order
 from conceptlrp.progress import OnProgress
 from conceptlrp.runs.job import Job, JobSpec, torch_threads
 from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
-from conceptlrp.store.format.manifest import Receipt, ShardSpec
+from conceptlrp.store.format.integrity import FileEntry
+from conceptlrp.store.format.manifest import ShardSpec
 
 PartSpec = ShardSpec | BlockSpec
 _MOST_THREADS = 4
@@ -111,11 +112,11 @@ class Executor(Protocol):
 
     def run(
         self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    ) -> Iterator[FileEntry]:
         """Compute parts and return their receipts as they come."""
 
 
-def compute_part(job: Job, spec: PartSpec, on_rows: OnRows) -> Receipt:
+def compute_part(job: Job, spec: PartSpec, on_rows: OnRows) -> FileEntry:
     """Compute one part of a run and write it."""
     if isinstance(spec, BlockSpec):
         return compute_block(job, spec, on_rows)
@@ -150,7 +151,7 @@ class InProcess:
 
     def run(
         self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    ) -> Iterator[FileEntry]:
         """Compute parts; see `Executor`."""
         n_threads = min(self.threads, len(specs)) if job.may_be_copied else 1
         with torch_threads(job.threads):
@@ -163,13 +164,13 @@ class InProcess:
 
 def _run_threads(
     job: Job, n_threads: int, specs: Sequence[PartSpec], watch: Watch
-) -> Iterator[Receipt]:
+) -> Iterator[FileEntry]:
     # Tracing a network changes torch for a moment, so copies come before threads.
     copies: SimpleQueue[Job] = SimpleQueue()
     for each in (job, *(job.copy() for _ in range(n_threads - 1))):
         copies.put(each)
 
-    def work(spec: PartSpec) -> Receipt:
+    def work(spec: PartSpec) -> FileEntry:
         copy = copies.get()
         try:
             return compute_part(copy, spec, watch.advance)
@@ -218,7 +219,7 @@ class Processes:
 
     def run(
         self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    ) -> Iterator[FileEntry]:
         """Compute parts; see `Executor`."""
         pool = _Pool(job.spec.pack(), specs, self.attempts)
         try:
@@ -266,7 +267,7 @@ class _Pool:
         theirs.close()
         self._assign(_Worker(process, ours, self.waiting.popleft()))
 
-    def collect(self) -> Iterator[tuple[Receipt, PartSpec]]:
+    def collect(self) -> Iterator[tuple[FileEntry, PartSpec]]:
         """Wait a moment for answers and failures, and return what was finished."""
         connections = [worker.connection for worker in self.workers]
         ready = wait(connections, timeout=_POLL_SECONDS)

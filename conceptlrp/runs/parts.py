@@ -33,7 +33,8 @@ from conceptlrp.runs.stored_numbers import (
 )
 from conceptlrp.store import Plan, Store
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.manifest import Receipt, ShardSpec
+from conceptlrp.store.format.integrity import FileEntry
+from conceptlrp.store.format.manifest import ShardSpec
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.writing.shard_writer import write_block, write_shard
 
@@ -41,7 +42,7 @@ Arrays = dict[str, NDArray[Any]]
 OnRows = Callable[[int], None]
 
 
-def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> Receipt:
+def compute_shard(job: Job, spec: ShardSpec, on_rows: OnRows) -> FileEntry:
     """Explain the positions of a shard and write it."""
     shard = _Shard(job, spec)
     for first in range(spec.start, spec.stop, job.batch_size):
@@ -251,7 +252,9 @@ def _groups(pairs: Index, n_positions: int) -> Iterator[tuple[Index, Index]]:
         yield np.concatenate(runs), counts[here]
 
 
-def compute_block(job: Job, spec: BlockSpec, on_maps: Callable[[int], None]) -> Receipt:
+def compute_block(
+    job: Job, spec: BlockSpec, on_maps: Callable[[int], None]
+) -> FileEntry:
     """Compute the maps of a block and write them."""
     maps = np.zeros((len(spec), job.corpus.size, job.corpus.size), np.float32)
     for chosen, found in conditional_heatmaps(

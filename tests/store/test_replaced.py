@@ -13,9 +13,9 @@ import pytest
 
 from conceptlrp.errors import StoreError
 from conceptlrp.store import Store, open_store
+from conceptlrp.store.format import manifest as manifests
 from conceptlrp.store.format.manifest import read_manifest
 from conceptlrp.store.results.kinds import columns_file
-from conceptlrp.store.shards import OpenFiles
 from conceptlrp.store.writing.writer import append_run
 from tests.store.conftest import MakeStore, planted_plan
 from tests.store.damage import put
@@ -75,18 +75,18 @@ def both(store: Store, kind: str) -> dict[str, set[str]]:
 
 @contextmanager
 def replaced(number: int, change: Callable[[], Any]) -> Iterator[list[int]]:
-    """Let a change come after the manifest was read for the nth time."""
-    calls, plain = [0], OpenFiles.current_manifest
+    """Let a change come after it was asked n times which manifest there is."""
+    calls, plain = [0], manifests.written
 
-    def read(self: OpenFiles) -> Any:
-        found = plain(self)
+    def asked(folder: Path) -> Any:
+        found = plain(folder)
         calls[0] += 1
         if calls[0] == number:
             change()
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OpenFiles, "current_manifest", read)
+        patch.setattr(manifests, "written", asked)
         yield calls
 
 
@@ -135,7 +135,7 @@ def test_a_ranking_goes_on_while_its_index_goes(
     store = write_store(tmp_path / "run.crp")
     expected = store.top("conv1", 0, one_per_game=False).rows.tolist()
     more = type(corpus).concatenate([corpus, corpus[:2]])
-    for number in range(1, 4):
+    for number in range(1, 5):
         copy = open_store(shutil.copytree(store.path, tmp_path / f"{number}.crp"))
 
         def change(path: Path = copy.path) -> None:
