@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from conceptlrp.errors import LayerError, StoreError
 from conceptlrp.explorer.search import ExplainedNetwork, SearchedMove, searched_moves
@@ -31,6 +32,7 @@ from conceptlrp.store.format.manifest import Manifest
 
 # A report of a network with 512 channels is about 1.5 MB.
 _REPORTS, _REFERENCES, _SEARCHES = 24, 128, 8
+# Of boards like one.
 _SIMILAR = 8
 
 
@@ -77,6 +79,7 @@ class ExplorerEngine:
         explainer, (n_channels, n_boards) = self._explainer, self._counts
         self._results = lru_cache(partial(StoredResults, store))
         self._search = lru_cache(_SEARCHES)(partial(searched_moves, explainer))
+        self._outcomes = lru_cache(_SEARCHES)(partial(_outcomes, explainer))
         self._similar = lru_cache(_REFERENCES)(partial(_similar, store))
         explain = partial(position_report, explainer, store=store, count=n_channels)
         find = partial(reference_boards, store, count=n_boards)
@@ -119,6 +122,11 @@ class ExplorerEngine:
         return board_words(self.store.manifest.plan)
 
     @property
+    def mean_words(self) -> str:
+        """What a channel's mean map is for relevance."""
+        return "its baseline" if self.store.baseline.kind == "mean" else "its mean"
+
+    @property
     def name(self) -> str:
         """Name of the network."""
         return str(self.store.manifest.network.get("name", "")) or "a network"
@@ -159,9 +167,7 @@ class ExplorerEngine:
             # Read here, where no other thread reads the store.
             return next((each for each in found if each.badges), found[0])
 
-    def search(
-        self, position: Position, simulations: int
-    ) -> tuple[SearchedMove, ...]:
+    def search(self, position: Position, simulations: int) -> tuple[SearchedMove, ...]:
         """Search a position; see `searched_moves`."""
         with self._lock:
             return self._search(position, simulations)
@@ -179,22 +185,10 @@ class ExplorerEngine:
         with self._lock:
             return self._similar(position, layer, vector, self._target(output.target))
 
-    def outcomes(self, positions: Sequence[Position]) -> list[float]:
+    def outcomes(self, positions: tuple[Position, ...]) -> list[float]:
         """Expected outcome of positions for black, -1 to 1, nan without a value."""
-        own, opponent = (
-            np.array([getattr(each, side) for each in positions], np.uint64)
-            for side in ("own", "opponent")
-        )
         with self._lock:
-            _, value = ExplainedNetwork(self._explainer)(own, opponent)
-        signs = [1 if each.mover == BLACK else -1 for each in positions]
-        return [s * float(v) for s, v in zip(signs, value, strict=True)]
-
-    def _target(self, output: str) -> str:
-        targets = self.store.targets
-        unit = Target.parse(output).unit
-        fitting = [t for t in targets if Target.parse(t).unit == unit]
-        return (fitting or targets)[0]
+            return self._outcomes(positions)
 
     def steer(self, position: Position, changes: tuple[Change, ...]) -> Intervened:
         """Change channels at a position; see `ExplorerState.changes`."""
@@ -234,6 +228,16 @@ def _steered(
     return explainer.intervene(position, [made])
 
 
+def _outcomes(explainer: Explainer, positions: tuple[Position, ...]) -> list[float]:
+    own, opponent = (
+        np.array([getattr(each, side) for each in positions], np.uint64)
+        for side in ("own", "opponent")
+    )
+    _, value = ExplainedNetwork(explainer)(own, opponent)
+    signs = [1 if each.mover == BLACK else -1 for each in positions]
+    return [sign * float(each) for sign, each in zip(signs, value, strict=True)]
+
+
 def _similar(
     store: Store,
     position: Position,
@@ -241,12 +245,22 @@ def _similar(
     vector: tuple[float, ...],
     target: str,
 ) -> tuple[ReferenceBoard, ...]:
-    own, opponent = store.positions.own, store.positions.opponent
-    other = (own != position.own) | (opponent != position.opponent)
-    found = store.nearest(layer, vector, _SIMILAR**2, target=target, where=other)
-    boards = np.column_stack([own[found.rows], opponent[found.rows]])
-    _, first = np.unique(boards, axis=0, return_index=True)
-    return describe_boards(store, found[np.sort(first)[:_SIMILAR]])
+    boards = store.positions.own, store.positions.opponent
+    other = (boards[0] != position.own) | (boards[1] != position.opponent)
+    other[_repeated(store)] = False
+    found = store.nearest(layer, vector, _SIMILAR, target=target, where=other)
+    return describe_boards(store, found)
+
+
+@lru_cache(1)
+def _repeated(store: Store) -> NDArray[np.int64]:
+    """Rows of boards that an earlier row has."""
+    boards = store.positions.own, store.positions.opponent
+    order = np.lexsort(boards)
+    same = np.logical_and.reduce(
+        [each[order][1:] == each[order][:-1] for each in boards]
+    )
+    return order[1:][same]
 
 
 @lru_cache(1)

@@ -6,207 +6,82 @@ Shapes use n x n squares.
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-import numpy as np
-
 from conceptlrp.atlas.pages.position_pages import output_title, output_view
-from conceptlrp.atlas.pictures.page_boards import (
-    explained_square,
-    map_picture,
-    page_board,
-    position_marks,
-    position_words,
-)
 from conceptlrp.atlas.site import make_templates
-from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.explorer.engine import ExplorerEngine
+from conceptlrp.explorer.parts import (
+    Choice,
+    Shown,
+    after_changes,
+    changed_channels,
+    game_view,
+    looked_at,
+    played_name,
+    search_choices,
+    search_view,
+    side_words,
+    similar_view,
+    two_moves,
+)
 from conceptlrp.explorer.state import SHOWN, ExplorerState
-from conceptlrp.lrp import Intervened
-from conceptlrp.lrp.targets import unit_of
-from conceptlrp.networks.planes import squares_of_actions
-from conceptlrp.networks.prediction import expected_outcome
 from conceptlrp.othello import BLACK, PASS, Position, square_name
-from conceptlrp.reference import ReferenceBoards
 from conceptlrp.reference.boards import to_copy
 from conceptlrp.report import PositionReport
-from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.position import MovePolicy
-from conceptlrp.report.words.channel import STRIP_WORDS
-from conceptlrp.report.words.numbers import (
-    effect,
-    percent,
-    signed_amount,
-    signed_percent,
-)
+from conceptlrp.report.words.numbers import effect, percent
 
-_SIDES = ("black", "white")
-_STEERED_MOVES = 10
 _CLICK_WORDS = {
     "explain": "explains the move",
     "contrast": "contrasts it",
     "play": "plays it",
     "set": "sets a disc",
 }
-_CHANGE_WORDS = {
-    None: "leave it",
-    "zero": "zero",
-    "mean": "its mean",
-    "0.5": "half",
-    "2": "double",
-    "-1": "reverse",
-}
 _DISC_WORDS = {"x": "black", "o": "white", "-": "empty"}
 _TEMPLATES = make_templates("conceptlrp.explorer", "conceptlrp.atlas")
 
-# One of several links of which one is chosen: text, address, whether it is this one.
-Choice = tuple[str, str, bool]
 
 
-def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
+def explorer_page(shown: Shown) -> str:
     """Write the page of a state."""
-    report = engine.report(state.position, state.move, state.against)
-    output = _shown(state, report)
-    href = partial(_channel_href, state)
-    names = engine.results(output.target)
+    engine, state, report = shown.engine, shown.state, shown.report
+    output = shown.output
+    href = shown.channel_href
     view = output_view(
-        report.position, output, channel_href=href, cell_href=href, names=names
+        report.position, output, channel_href=href, cell_href=href, names=shown.names
     )
     return _TEMPLATES.get_template("explorer.html").render(
         engine=engine,
         state=state,
+        atlas=shown.atlas,
         report=report,
         output=view,
-        marks=position_marks(report.position, mark=explained_square(output)),
-        side=_SIDES[report.position.mover],
+        names_note=shown.names_note,
+        side=side_words(shown),
         value=None if math.isnan(report.value) else effect(report.value),
+        game=game_view(shown),
+        played=played_name(state),
         squares=list(board_squares(state, report)),
         policy=list(_policy(state, report)),
-        outputs=_outputs(state, report),
+        after=after_changes(shown),
+        changed=list(changed_channels(shown)),
+        outputs=_outputs(shown),
         clicks=_choices(state, "click", _CLICK_WORDS),
         discs=_choices(state, "disc", _DISC_WORDS),
         places=_places(state, report.position),
         kept=_kept(state),
         copied=to_copy(report.position, state.transcript, 0),
-        looked=_looked_at(engine, state, output, report),
+        looked=looked_at(shown),
+        two=two_moves(shown, report),
+        searches=search_choices(state),
+        search=search_view(shown),
+        similar=similar_view(shown),
     )
 
 
 def problem_page(sentence: str) -> str:
     """Write a page that says what is wrong with a request."""
     return _TEMPLATES.get_template("problem.html").render(sentence=sentence)
-
-
-def _looked_at(
-    engine: ExplorerEngine,
-    state: ExplorerState,
-    output: ExplainedOutput,
-    report: PositionReport,
-) -> dict[str, Any] | None:
-    """Collect what the page says about the channel that is looked at, if one is."""
-    if state.layer is None or state.channel is None:
-        return None
-    layer, channel = state.layer, state.channel
-    engine.check_channel(layer, channel)
-    found = output.layers[layer].channel(channel)
-    limit = symmetric_limit(found.heatmap)
-    title = f"Conditional heatmap of channel {channel} of {layer}"
-    last = engine.layers[layer] - 1
-    evidence = engine.results(output.target).evidence_of(layer, channel)
-    return {
-        "found": found,
-        "evidence": evidence if evidence.name.is_named else None,
-        "channels": last + 1,
-        "svg": map_picture(report.position, found.heatmap, limit, title),
-        "limit": limit,
-        "summed": signed_amount(float(found.heatmap.sum())),
-        "unit": output.unit,
-        "previous": _channel_href(state, layer, channel - 1) if channel else None,
-        "next": _channel_href(state, layer, channel + 1) if channel < last else None,
-        "close": replace(state, layer=None, channel=None, change=None).href,
-        **_steering(state, steered(engine, state), engine.value_kind),
-        **_strips(
-            state, engine.references(layer, channel, output.target), engine.value_kind
-        ),
-    }
-
-
-def steered(engine: ExplorerEngine, state: ExplorerState) -> Intervened | None:
-    """Return what the network says with the channel changed, if one is."""
-    if state.layer is None or state.channel is None or state.change is None:
-        return None
-    return engine.steer(state.position, state.layer, state.channel, state.change)
-
-
-def _steering(
-    state: ExplorerState, found: Intervened | None, value_kind: str
-) -> dict[str, Any]:
-    """Collect what can be done to the channel, and what the moves then are worth."""
-    choices = [
-        (text, f"{replace(state, change=change).href}#channel", change == state.change)
-        for change, text in _CHANGE_WORDS.items()
-    ]
-    if found is None:
-        return {"changes": choices, "steered": None}
-    size = state.start.size
-    actions = np.flatnonzero(found.legal[0])
-    logits = np.stack([found.logits_before[0], found.logits[0, 0]])[:, actions]
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    policies = weights / weights.sum(axis=1, keepdims=True)
-    names = [square_name(int(s), size) for s in squares_of_actions(actions, size=size)]
-    order = np.argsort(-policies.max(axis=0), kind="stable")[:_STEERED_MOVES]
-    values = [found.value_before[0], found.value[0, 0]]
-    return {
-        "changes": choices,
-        "steered": {
-            "moves": [(names[k], policies[:, k], logits[:, k]) for k in order],
-            "best": [
-                square_name(int(each), size)
-                for each in (found.best_before[0], found.best[0, 0])
-            ],
-            "outcome": None
-            if np.isnan(values[0])
-            else [effect(expected_outcome(v, value_kind)) for v in values],
-        },
-    }
-
-
-def _strips(
-    state: ExplorerState,
-    strips: tuple[ReferenceBoards, ReferenceBoards],
-    value_kind: str,
-) -> dict[str, Any]:
-    """Draw the reference boards, all on one scale of colours."""
-    maps = [strip.heatmaps for strip in strips if strip.heatmaps is not None]
-    limit = max((symmetric_limit(each) for each in maps), default=0.0)
-    shown = []
-    for name, end, strip in zip(
-        ("relevant", "opposed"), ("top", "bottom"), strips, strict=True
-    ):
-        # Where one end has no boards, the store gives those of the other.
-        cards = _cards(state, strip, limit) if strip.strip == end else []
-        shown.append((STRIP_WORDS[name][0], cards, strip.note))
-    return {
-        "strips": shown,
-        "target": strips[0].target,
-        "strip_limit": limit,
-        "strip_unit": unit_of(strips[0].target, value_kind),
-    }
-
-
-def _shown(state: ExplorerState, report: PositionReport) -> ExplainedOutput:
-    """Return the output whose heatmap is shown, the move where it is not there."""
-    by_name = {
-        "move": report.move,
-        "value": report.value_output,
-        "contrast": report.contrast,
-    }
-    return by_name[state.show] or report.move
-
-
-def _channel_href(state: ExplorerState, layer: str, channel: int) -> str:
-    return f"{replace(state, layer=layer, channel=channel).href}#channel"
 
 
 def _policy(
@@ -222,12 +97,16 @@ def _policy(
         yield each, explain, "" if each.move == chosen else other, play
 
 
-def _outputs(state: ExplorerState, report: PositionReport) -> list[Choice]:
-    found = zip(SHOWN, (report.move, report.value_output, report.contrast), strict=True)
-    shown = _shown(state, report)
+def _outputs(shown: Shown) -> list[Choice]:
+    report = shown.report
+    outputs = (report.move, report.value_output, report.contrast)
     return [
-        (output_title(output), replace(state, show=name).href, output is shown)
-        for name, output in found
+        (
+            output_title(output),
+            replace(shown.state, show=name).href,
+            output is shown.output,
+        )
+        for name, output in zip(SHOWN, outputs, strict=True)
         if output is not None
     ]
 
@@ -248,10 +127,11 @@ def _places(state: ExplorerState, position: Position) -> list[tuple[str, str]]:
     size = position.size
     other = Position(position.opponent, position.own, 1 - position.mover, size)
     empty = Position(0, 0, size=size)
-    found = [("Undo", state.undone().href)] if state.moves else []
+    found = [("Undo", state.undone().href)] if state.made else []
     if state.at(Position.start(size)).href != state.href:
         found.append(("Start position", state.at(Position.start(size)).href))
-    found.append((f"{_SIDES[other.mover].title()} to move", state.at(other).href))
+    side = "White" if position.mover == BLACK else "Black"
+    found.append((f"{side} to move", state.at(other).href))
     if state.click == "set":
         found.append(("Empty board", state.at(empty).href))
     return found
@@ -259,30 +139,8 @@ def _places(state: ExplorerState, position: Position) -> list[tuple[str, str]]:
 
 def _kept(state: ExplorerState) -> list[tuple[str, str]]:
     """Return what a form that leads to another board keeps."""
-    kept = ("click", "disc", "layer", "channel", "change", "show")
-    return [(name, value) for name, value in state.changed().items() if name in kept]
-
-
-def _cards(
-    state: ExplorerState, boards: ReferenceBoards, limit: float
-) -> list[dict[str, str]]:
-    heatmaps, cards = boards.heatmaps, []
-    for place, board in enumerate(boards.boards):
-        if board.score:
-            position = board.position
-            words, marks = position_words(position), position_marks(position)
-            heatmap = None if heatmaps is None else heatmaps[place]
-            cards.append(
-                {
-                    "svg": page_board(
-                        position.size, words, marks, heatmap=heatmap, limit=limit
-                    ),
-                    "score": signed_percent(board.score),
-                    "description": board.description,
-                    "href": state.at(position).href,
-                }
-            )
-    return cards
+    place = ("start", "moves", "ply")
+    return [item for item in state.changed().items() if item[0] not in place]
 
 
 def board_squares(

@@ -18,6 +18,7 @@ Everything is checked: what is unknown, repeated or out of range is refused.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -85,14 +86,20 @@ class ExplorerState:
         """The move that was made next, `NO_MOVE` at the end."""
         return (*self.moves, NO_MOVE)[len(self.made)]
 
+    @cached_property
+    def positions(self) -> tuple[Position, ...]:
+        """The start and what each move leads to, made or not; passes are passed over."""
+        found, size = [self.start], self.start.size
+        for square in self.moves:
+            # By name, which is how an error calls it.
+            after = _passed(found[-1]).play(square_name(square, size))
+            found.append(_passed(after))
+        return tuple(found)
+
     @property
     def position(self) -> Position:
-        """The position after the moves; sides that cannot move are passed over."""
-        position, size = self.start, self.start.size
-        for square in self.made:
-            # By name, which is how an error calls it.
-            position = _passed(position).play(square_name(square, size))
-        return _passed(position) if self.made else position
+        """The position after the moves that are made."""
+        return self.positions[len(self.made)]
 
     @property
     def transcript(self) -> str:
