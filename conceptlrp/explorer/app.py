@@ -40,8 +40,7 @@ from conceptlrp.errors import FileFormatError
 from conceptlrp.explorer.atlas_files import PLACE, AtlasFiles
 from conceptlrp.explorer.connections import MOST, TimedProtocol
 from conceptlrp.explorer.engine import ExplorerEngine, StoreReplacedError
-from conceptlrp.explorer.pages import explorer_page, problem_page
-from conceptlrp.explorer.parts import Shown, channel_map, steered
+from conceptlrp.explorer.pages import Shown, channel_map, explorer_page, problem_page
 from conceptlrp.explorer.state import parse_pasted, parse_state
 
 _FILES = (
@@ -121,7 +120,7 @@ def explorer_app(
     def steering(request: Request) -> Response:
         state = parse_state(request.query_params.multi_items(), size=engine.size)
         with engine.one_store():
-            found = steered(engine, state)
+            found = Shown(engine, state).steered
         if found is None:
             msg = "nothing is changed; give 'change:LAYER:CHANNEL'"
             raise ValueError(msg)

@@ -7,7 +7,7 @@ Requests come in many threads. The engine answers one after the other and rememb
 the last answers, so that a flood of requests waits in line instead of using memory.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from threading import Lock
@@ -186,9 +186,15 @@ class ExplorerEngine:
             return self._similar(position, layer, vector, self._target(output.target))
 
     def outcomes(self, positions: tuple[Position, ...]) -> list[float]:
-        """Expected outcome of positions for black, -1 to 1, nan without a value."""
+        """Tell the expected outcome for black, -1 to 1, nan without a value."""
         with self._lock:
             return self._outcomes(positions)
+
+    def _target(self, output: str) -> str:
+        targets = self.store.targets
+        unit = Target.parse(output).unit
+        fitting = [t for t in targets if Target.parse(t).unit == unit]
+        return (fitting or targets)[0]
 
     def steer(self, position: Position, changes: tuple[Change, ...]) -> Intervened:
         """Change channels at a position; see `ExplorerState.changes`."""

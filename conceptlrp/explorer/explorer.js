@@ -103,7 +103,6 @@
   document.addEventListener("input", (event) => {
     const slider = event.target;
     if (slider.dataset.live === undefined) return;
-    if (slider.step === "any") slider.value = Math.round(slider.value * 20) / 20;
     const told = slider.nextElementSibling;
     if (told && told.tagName === "OUTPUT") told.value = `\u00d7 ${slider.value}`;
     follow(slider);

@@ -88,7 +88,7 @@ class ExplorerState:
 
     @cached_property
     def positions(self) -> tuple[Position, ...]:
-        """The start and what each move leads to, made or not; passes are passed over."""
+        """The start and what each move leads to, made or not, past passes."""
         found, size = [self.start], self.start.size
         for square in self.moves:
             # By name, which is how an error calls it.
@@ -108,6 +108,10 @@ class ExplorerState:
         usual = self.start == Position.start(size)
         return transcript_text(self.made, size) if usual else ""
 
+    def but(self, **changes: Any) -> "ExplorerState":
+        """Return the state with other values."""
+        return replace(self, **changes)
+
     def at(self, position: Position, **changes: Any) -> "ExplorerState":
         """Return the state at another board, with nothing chosen there."""
         start = replace(position, last=NO_MOVE)
@@ -119,7 +123,7 @@ class ExplorerState:
             return self.at(self.position.play(PASS))
         if square == self.following:
             return self.after(len(self.made) + 1)
-        return replace(self.changed(), moves=(*self.made, square), ply=None)
+        return self.line((square,))
 
     def undone(self) -> "ExplorerState":
         """Return the state without the last move and what followed."""
@@ -129,9 +133,27 @@ class ExplorerState:
         """Return the state after so many moves of the game."""
         return replace(self.changed(), ply=ply if ply < len(self.moves) else None)
 
+    def line(self, squares: tuple[int, ...]) -> "ExplorerState":
+        """Return the state after more moves from here."""
+        return replace(self.changed(), moves=(*self.made, *squares), ply=None)
+
+    def explained(self, move: str) -> "ExplorerState":
+        """Return the state in which a move is explained."""
+        return replace(self, move=move, against=None, show="move")
+
+    def contrasted(self, move: str, other: str) -> "ExplorerState":
+        """Return the state in which a move is contrasted with another, if it is one."""
+        if move == other:
+            return self.explained(move)
+        return replace(self, move=move, against=other, show="contrast")
+
+    def change_of(self, layer: str, channel: int) -> str | None:
+        """Return how a channel is changed, if it is."""
+        return {each[:2]: each[2] for each in self.changes}.get((layer, channel))
+
     def steered(self, layer: str, channel: int, change: str | None) -> "ExplorerState":
         """Return the state in which a channel is changed otherwise, or no more."""
-        made = {(each[0], each[1]): each[2] for each in self.changes}
+        made = {each[:2]: each[2] for each in self.changes}
         made[layer, channel] = change or ""
         kept = tuple((*place, each) for place, each in made.items() if each)
         return replace(self, changes=kept)
