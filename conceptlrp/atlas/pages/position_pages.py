@@ -184,13 +184,12 @@ def output_view(
     cell_href: ChannelHref = lambda _layer, _channel: None,
     names: StoredResults | None = None,
 ) -> dict[str, Any]:
-    """Draw an output, of which `summed` reaches the board, with its channels."""
+    """Draw an output with its channels."""
     limit, title = symmetric_limit(output.heatmap), output_title(output)
     words = f"Relevance for {title.lower()}; {position_words(position)}"
     return {
         "title": title,
-        "explained": signed_amount(output.explained),
-        "summed": signed_amount(float(output.heatmap.sum())),
+        "totals": output.totals,
         "unit": output.unit,
         "svg": map_picture(position, output.heatmap, limit, words),
         "limit": limit,
