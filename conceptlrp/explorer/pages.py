@@ -91,8 +91,8 @@ class Shown:
     @cached_property
     def steered(self) -> Intervened | None:
         """What the network says with the channels changed, if some are."""
-        state = self.state
-        return self.engine.steer(state.position, state.changes) if state.changes else None
+        position, changes = self.state.position, self.state.changes
+        return self.engine.steer(position, changes) if changes else None
 
     @property
     def policy_after(self) -> dict[str, MovePolicy]:
