@@ -23,7 +23,7 @@ from conceptlrp.explorer.state import SHOWN, ExplorerState
 from conceptlrp.lrp import Intervened
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.networks.prediction import expected_outcome
-from conceptlrp.othello import BLACK, Position, square_name
+from conceptlrp.othello import BLACK, Position, parse_transcript, square_name
 from conceptlrp.reference.boards import ReferenceBoard, to_copy
 from conceptlrp.report import PositionReport
 from conceptlrp.report.explained_output import ChannelMap, ExplainedOutput
@@ -78,6 +78,16 @@ class Shown:
     def href(self, layer: str, channel: int) -> str:
         """Address of the page that looks at a channel."""
         return f"{self.state.but(layer=layer, channel=channel).href}#channel"
+
+    def place(self, board: ReferenceBoard) -> ExplorerState:
+        """Return the state at a board of the store, in its game where that is known."""
+        corpus = self.engine.store.positions
+        moves = corpus.transcript(board.row, whole=True)
+        if not moves or board.symmetry:
+            return self.state.at(board.position)
+        game = self.state.at(Position.start(corpus.size))
+        made = len(corpus.transcript(board.row)) // 2
+        return game.but(moves=tuple(parse_transcript(moves, corpus.size))).after(made)
 
     @property
     def looked(self) -> ChannelMap | None:
