@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from conceptlrp.atlas.pictures.page_boards import heat_text
-from conceptlrp.errors import StoreError
+from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.explorer import ExplorerEngine, connections, explorer_app
 from conceptlrp.explorer.app import _HEADERS, MAX_QUERY, bound_socket, check_host
 from conceptlrp.explorer.state import parse_state
@@ -534,6 +534,73 @@ def test_similar_positions_are_the_nearest_other_boards(
     links = re.findall(r'class="board" id="similar-\d+" href="([^"]+)"', text)
     found = [engine_position(each) for each in links]
     assert [(each.own, each.opponent) for each in found] == boards[:8]
+
+
+@pytest.fixture
+def atlas(tmp_path) -> Path:
+    pages = ["index.html", "concepts/conv4/c0003.html", "concepts/conv4/c0004.html"]
+    folder = tmp_path / "atlas"
+    for page in (*pages, "secret.html"):
+        (folder / page).parent.mkdir(parents=True, exist_ok=True)
+        (folder / page).write_text(f"<p>{page}</p>")
+    marker = {"encoding-type": "conceptlrp-atlas", "files": dict.fromkeys(pages, "")}
+    (folder / "atlas.json").write_text(json.dumps(marker))
+    return folder
+
+
+def test_an_atlas_in_a_folder_is_linked_to_and_served(engine, atlas) -> None:
+    client = Client(explorer_app(engine, atlas=atlas))
+
+    links = {
+        channel: re.findall(
+            r'id="channel-atlas" href="([^"]+)"',
+            page(client, layer="conv4", channel=channel),
+        )
+        for channel in ("3", "5")
+    }
+
+    assert links == {"3": ["/atlas/concepts/conv4/c0003.html"], "5": []}
+    reply = client.get(links["3"][0])
+    assert reply.text == "<p>concepts/conv4/c0003.html</p>"
+    assert {name: reply.headers[name] for name in _HEADERS} == _HEADERS
+    assert client.get("/atlas/").text == "<p>index.html</p>"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "secret.html",
+        "../run.crp/manifest.json",
+        "%2e%2e/secret.html",
+        "concepts/conv4/",
+        "concepts/conv4/../../secret.html",
+        "/etc/passwd",
+    ],
+)
+def test_nothing_else_of_the_folder_is_served(engine, atlas, address) -> None:
+    client = Client(explorer_app(engine, atlas=atlas))
+
+    assert client.get(f"http://localhost/atlas/{address}").status_code == 404
+    assert Client(explorer_app(engine)).get("/atlas/").status_code == 404
+
+
+@pytest.mark.parametrize("files", [{"../../etc/passwd": ""}, ["index.html"], None])
+def test_a_folder_that_is_no_atlas_is_refused(engine, tmp_path, files) -> None:
+    marker = {"encoding-type": "conceptlrp-atlas", "files": files}
+    (tmp_path / "atlas.json").write_text(json.dumps(marker))
+
+    with pytest.raises(FileFormatError, match=r"is no atlas, .* address that begins"):
+        explorer_app(engine, atlas=tmp_path)
+
+
+@pytest.mark.parametrize("given", ["/index.html", "/", ""])
+def test_an_atlas_elsewhere_is_linked_to(engine, given) -> None:
+    base = "https://atlas.example/run"
+    client = Client(explorer_app(engine, atlas=f"{base}{given}"))
+
+    text = page(client, layer="conv4", channel="5")
+
+    assert f'href="{base}/concepts/conv4/c0005.html"' in text
 
 
 FILES = ["/style.css", "/explorer.css", "/board.js", "/explorer.js"]
