@@ -104,7 +104,6 @@ def _looked_at(
     engine.check_channel(layer, channel)
     found = output.layers[layer].channel(channel)
     limit = symmetric_limit(found.heatmap)
-    title = f"Conditional heatmap of channel {channel} of {layer}"
     last = engine.layers[layer] - 1
     evidence = engine.results(output.target).evidence_of(layer, channel)
     return {
