@@ -66,7 +66,9 @@ def test_nothing_comes_from_a_network(atlas):
     for path in atlas.rglob("*"):
         if path.suffix in (".html", ".css", ".js"):
             text = path.read_text(encoding="utf-8")
-            text = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
+            # The explorer runs on the reader's own machine.
+            for known in ('xmlns="http://www.w3.org/2000/svg"', "http://127.0.0.1"):
+                text = text.replace(known, "")
             assert not re.search(
                 r"https?:|[\"'(]//[a-z]+\.|@import|javascript:", text
             ), path

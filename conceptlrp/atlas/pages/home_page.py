@@ -87,16 +87,10 @@ def _whole_pages(
         write_graph_page(site, site.results.graph)
         yield GRAPH_PAGE, "Concept graph"
     if explainer is not None:
-        from conceptlrp.atlas.pages.position_pages import (
-            choose_positions,
-            write_position_pages,
-        )
+        from conceptlrp.atlas.pages.position_pages import write_position_pages
 
-        chosen = choose_positions(
-            site.store, site.results.clusterings, target=site.target
-        )
-        write_position_pages(site, explainer, chosen, on_progress)
-        yield "positions/index.html", f"{plural(len(chosen), 'position')} in full"
+        write_position_pages(site, explainer, site.chosen, on_progress)
+        yield "positions/index.html", f"{plural(len(site.chosen), 'position')} in full"
     for number, other in enumerate(others):
         compared = write_compare_page(site, other, number)
         yield compare_page(number), f"Beside {compared.names[1]}"
