@@ -10,7 +10,6 @@
 """
 
 import ipaddress
-import json
 import os
 import re
 import socket
@@ -40,7 +39,13 @@ from conceptlrp.errors import FileFormatError
 from conceptlrp.explorer.atlas_files import PLACE, AtlasFiles
 from conceptlrp.explorer.connections import MOST, TimedProtocol
 from conceptlrp.explorer.engine import ExplorerEngine, StoreReplacedError
-from conceptlrp.explorer.pages import Shown, channel_map, explorer_page, problem_page
+from conceptlrp.explorer.pages import (
+    Shown,
+    channel_map,
+    explorer_page,
+    problem_page,
+    steering,
+)
 from conceptlrp.explorer.state import parse_pasted, parse_state
 
 _FILES = (
@@ -110,27 +115,15 @@ def explorer_app(
         with engine.one_store():
             return HTMLResponse(explorer_page(Shown(engine, state, beside)))
 
-    def report(request: Request) -> Response:
-        state = parse_state(request.query_params.multi_items(), size=engine.size)
-        with engine.one_store():
-            found = engine.report(state.position, state.move, state.against)
-        text = json.dumps(found.to_dict(), allow_nan=False)
-        return Response(text, media_type="application/json")
+    def as_json(told: Callable[[Shown], Any]) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            items = request.query_params.multi_items()
+            shown = Shown(engine, parse_state(items, size=engine.size))
+            with engine.one_store():
+                content = jsontext.dumps(told(shown))
+            return Response(content, media_type="application/json")
 
-    def steering(request: Request) -> Response:
-        state = parse_state(request.query_params.multi_items(), size=engine.size)
-        with engine.one_store():
-            found = Shown(engine, state).steered
-        if found is None:
-            msg = "nothing is changed; give 'change:LAYER:CHANNEL'"
-            raise ValueError(msg)
-        return Response(jsontext.dumps(found.to_dict()), media_type="application/json")
-
-    def heatmap(request: Request) -> Response:
-        state = parse_state(request.query_params.multi_items(), size=engine.size)
-        with engine.one_store():
-            found = channel_map(Shown(engine, state))
-        return Response(jsontext.dumps(found), media_type="application/json")
+        return answer
 
     def of_atlas(request: Request) -> Response:
         file = beside.file(request.path_params["address"] or "index.html")
@@ -140,9 +133,9 @@ def explorer_app(
 
     routes = [
         Route("/", page),
-        Route("/position.json", report),
-        Route("/steering.json", steering),
-        Route("/heatmap.json", heatmap),
+        Route("/position.json", as_json(lambda shown: shown.report.to_dict())),
+        Route("/steering.json", as_json(steering)),
+        Route("/heatmap.json", as_json(channel_map)),
         Route(f"{PLACE}{{address:path}}", of_atlas),
         *(Route(f"/{name}", _file(name, *where)) for name, *where in _FILES),
     ]
@@ -274,6 +267,8 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         )
         raise ValueError(msg) from error
     with listener:
+        # Connections have it from here; a small reply would wait 40 ms without it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

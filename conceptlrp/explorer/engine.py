@@ -122,11 +122,6 @@ class ExplorerEngine:
         return board_words(self.store.manifest.plan)
 
     @property
-    def mean_words(self) -> str:
-        """What a channel's mean map is for relevance."""
-        return "its baseline" if self.store.baseline.kind == "mean" else "its mean"
-
-    @property
     def name(self) -> str:
         """Name of the network."""
         return str(self.store.manifest.network.get("name", "")) or "a network"

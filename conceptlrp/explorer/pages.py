@@ -178,6 +178,14 @@ def channel_map(shown: Shown) -> dict[str, Any]:
     }
 
 
+def steering(shown: Shown) -> dict[str, Any]:
+    """Write what the network says with the channels changed."""
+    if shown.steered is None:
+        msg = "nothing is changed; give 'change:LAYER:CHANNEL'"
+        raise ValueError(msg)
+    return shown.steered.to_dict()
+
+
 def with_disc(position: Position, square: int, disc: str) -> Position:
     """Return a position with a disc, or nothing, on one square."""
     bit = 1 << square

@@ -72,9 +72,11 @@ def serving(store: Path) -> Iterator[Server]:
         if found is None:
             msg = f"the server did not start: {line}"
             raise RuntimeError(msg)
-        with httpx.Client(base_url=found[0], timeout=60) as client:
-            yield Server(client, process.pid)
-        process.terminate()
+        try:
+            with httpx.Client(base_url=found[0], timeout=60) as client:
+                yield Server(client, process.pid)
+        finally:
+            process.terminate()
 
 
 def start_of(position: Position) -> str:
@@ -124,7 +126,8 @@ def requests_of(corpus: Corpus) -> dict[str, Callable[[int], str]]:
 def bare_pass(corpus: Corpus, count: int) -> tuple[str, ...]:
     """Time a pass forward and backward of the best move of single positions."""
     network, seconds, cpu = demo_network(), [], 0.0
-    planes = torch.from_numpy(network.encoding.bitboards(corpus.own, corpus.opponent))
+    boards = corpus.own, corpus.opponent
+    planes = torch.from_numpy(network.encoding.bitboards(*boards, size=8))
     for row in range(count + 1):
         one = planes[row : row + 1].requires_grad_()
         before, start = time.process_time(), time.perf_counter()
