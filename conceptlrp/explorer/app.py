@@ -126,10 +126,10 @@ def explorer_app(
         return answer
 
     def of_atlas(request: Request) -> Response:
-        file = beside.file(request.path_params["address"] or "index.html")
-        if file is None:
+        address = request.path_params["address"] or "index.html"
+        if address not in beside.files:
             raise HTTPException(404)
-        return FileResponse(file)
+        return FileResponse(beside.folder / address)
 
     routes = [
         Route("/", page),

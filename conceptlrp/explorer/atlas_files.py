@@ -16,7 +16,7 @@ class AtlasFiles:
     """Where an atlas is; of a folder only what its marker lists is there."""
 
     address: str = ""
-    folder: Path | None = None
+    folder: Path = Path()
     files: frozenset[str] = frozenset()
 
     @classmethod
@@ -38,10 +38,5 @@ class AtlasFiles:
 
     def href(self, page: str) -> str:
         """Address of a page, "" where there is none."""
-        known = self.folder is None or page in self.files
+        known = not self.files or page in self.files
         return f"{self.address}{page}" if self.address and known else ""
-
-    def file(self, address: str) -> Path | None:
-        """Return the file at an address, None for what is not the atlas's."""
-        is_there = self.folder is not None and address in self.files
-        return self.folder / address if is_there and self.folder else None

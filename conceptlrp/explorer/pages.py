@@ -196,15 +196,6 @@ def with_disc(position: Position, square: int, disc: str) -> Position:
     return Position(own, opponent, position.mover, position.size)
 
 
-def clicked_squares(shown: Shown) -> list[int]:
-    """Return the squares that can be clicked, row by row."""
-    position, edge = shown.report.position, (8 - shown.engine.size) // 2
-    if shown.state.click != "set":
-        return sorted(position.legal_moves)
-    inside = range(edge, 8 - edge)
-    return [8 * row + column for row in inside for column in inside]
-
-
 _TEMPLATES.filters |= {"square_name": square_name, "symmetric_limit": symmetric_limit}
 _TEMPLATES.globals |= {
     "strip_words": STRIP_WORDS,
@@ -212,8 +203,8 @@ _TEMPLATES.globals |= {
     **{
         each.__name__: each
         for each in (
-            *(clicked_squares, explained_square, output_title, page_board),
-            *(symmetric_limit, unit_of, with_disc, Position),
+            *(explained_square, output_title, page_board, symmetric_limit),
+            *(unit_of, with_disc, Position),
         )
     },
 }
