@@ -95,7 +95,11 @@
     const every = [...Array(total).keys()], id = (i) => `${data.layers[layer[i]]}:${channel[i]}`;
     const levels = every.map((i) => data.levels.filter((_, l) => c.badge[i] >> l & 1));
     const served = every.map((i) => squares(i, 3)), looks = every.map((i) => squares(i, 6));
-    const text = (i) => data.names[c.name[i]];
+    ["score", "effect", "phase", "limit"].forEach((key) => { c[key] ??= Array(total).fill(null); });
+    const text = (i) => {
+      const found = data.names[c.name[i]];
+      return c.name[i] < data.named ? found : found.replace("*", (found.startsWith("looks") ? looks : served)[i].join(", "));
+    };
     book = {
       data, c, total, every, layer, channel, id, levels, served, looks, beats,
       named: (i) => c.name[i] < data.named,
@@ -123,8 +127,8 @@
   function subjectOf(topic) {
     if (!topic || /^[a-h][1-8]$/.test(topic)) return topic ? `move ${topic}` : "";
     if (/ with | square in | square /.test(topic)) {
-      return /legal move/.test(topic) ? "near legal moves" : /own disc/.test(topic) ? "own discs beside" :
-        /opponent's disc/.test(topic) ? "opponent's discs beside" : "empty squares";
+      return /legal move/.test(topic) ? "next to legal moves" : /own disc/.test(topic) ? "next to own discs" :
+        /opponent's disc/.test(topic) ? "next to opponent's discs" : "empty squares";
     }
     return topic.replace(/^(own|opponent) /, "").replace(/ (lead|count)$/, "");
   }

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from conceptlrp.lrp import Explainer
 
 # Longer names and notes are on the page of the channel.
-_NAME, _NOTE = 120, 80
+_NAME, _NOTE, _TOPIC = 120, 80, 40
 
 
 def write_home_page(
@@ -152,10 +152,11 @@ def index_script(
         pair for part in parts for pair in zip(part.facts, part.tiles, strict=True)
     ]
     # Names first, then the words of channels that have none.
-    names = sorted({(not fact.named, tile.words) for fact, tile in found})
+    names = sorted({_words(fact, tile) for fact, tile in found})
     topics = sorted({tile.topic for _, tile in found})
     columns = _columns(found, names, topics)
     columns["x"], columns["y"] = places[:, 0].tolist(), places[:, 1].tolist()
+    known = {name: each for name, each in columns.items() if set(each) != {None}}
     content = {
         "title": _cut(site.title, _NAME),
         "target": site.target,
@@ -164,7 +165,7 @@ def index_script(
         "sizes": [len(part.facts) for part in parts],
         "names": [_cut(name, _NAME) for _, name in names],
         "named": sum(not unnamed for unnamed, _ in names),
-        "topics": [_cut(topic, _NAME) for topic in topics],
+        "topics": [_cut(topic, _TOPIC) for topic in topics],
         "labels": any(part.labelled for part in parts),
         "levels": list(LEVELS),
         "unit": site.unit,
@@ -172,12 +173,16 @@ def index_script(
         "notes": {n: _cut(f.note, _NOTE) for n, (f, _) in enumerate(found) if f.note},
         "letters": LETTERS,
         "boards": "".join(tile.packed for _, tile in found),
-        "columns": columns,
+        "columns": known,
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     # In a page of one file the script stands between tags.
     text = text.replace("<", "\\u003c")
     return f"window.ATLAS={text};\n".encode("utf-8", "backslashreplace")
+
+
+def _words(fact: ChannelLine, tile: Tile) -> tuple[bool, str]:
+    return not fact.named, tile.words if fact.named else tile.short
 
 
 def _columns(
@@ -190,7 +195,7 @@ def _columns(
     topic = {each: place for place, each in enumerate(topics)}
     facts = [fact for fact, _ in found]
     return {
-        "name": [name[not fact.named, tile.words] for fact, tile in found],
+        "name": [name[_words(fact, tile)] for fact, tile in found],
         "topic": [topic[tile.topic] for _, tile in found],
         "badge": [
             sum(1 << n for n, level in enumerate(LEVELS) if level in fact.badge)

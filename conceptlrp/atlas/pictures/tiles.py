@@ -27,9 +27,13 @@ Heat = NDArray[np.float64] | None
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """A channel's first board, for pages and `packed` for the script, and words."""
+    """A channel's first board, for pages and `packed` for the script, and words.
+
+    In `short`, a star stands for squares that `packed` holds.
+    """
 
     words: str
+    short: str
     topic: str
     board: Markup
     packed: str
@@ -48,8 +52,11 @@ def make_tile(report: ChannelReport, marks: NDArray[np.int8], n: int) -> Tile:
             limit = heat_text(heat)[1]
     moves = [each.move for each in served_moves(report)]
     where = strongest_squares(report)
+    words = report.name.text if report.name.is_named else glance(report)
+    squares = ", ".join((moves or where)[:_WORDS])
     return Tile(
-        words=report.name.text if report.name.is_named else glance(report),
+        words=words,
+        short=words.replace(squares or "*", "*"),
         topic=report.name.label or "".join(moves[:1]),
         board=page_board(position, heatmap=heat, mark=mark),
         packed=_packed(position, mark, heat, limit) + _named(moves, where),
