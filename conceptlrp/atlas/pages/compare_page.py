@@ -1,7 +1,8 @@
 """The pages that put another store beside the one of the atlas.
 
 Another network, a snapshot of its training, or another composite or baseline on the
-same positions: channels are matched by what they do, and drawn side by side on one scale.
+same positions: channels are matched by what they do, and stand side by side, on one
+scale.
 """
 
 from typing import Any
