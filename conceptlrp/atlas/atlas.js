@@ -398,6 +398,7 @@
         if (field.tagName === "SELECT" && field.selectedIndex < 0) field.value = USUAL[name] || "";
       });
       form.querySelector(".more").open = ["score", "active", "most"].some((name) => form[name].value);
+      form.querySelector(".fold").open = innerWidth >= 900 || FIELDS.some((name) => name !== "q" && form[name].value !== (USUAL[name] || "") && name !== "mine");
       view = state.get("view") === "table" ? "table" : "";
       pair = (state.get("compare") || "").toLowerCase().split(",").map((id) => b.number.get(id)).filter((i) => i !== undefined).slice(0, 2);
     }

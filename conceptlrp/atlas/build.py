@@ -223,7 +223,7 @@ def single_page(folder: Path, *, name: str) -> bytes:
     scripts = [
         (folder / "index.js").read_text("utf-8"),
         f"window.ATLAS_PAGES={json.dumps(_packed(folder))};",
-        (folder / "atlas.js").read_text("utf-8"),
+        *((folder / name).read_text("utf-8") for name in ("board.js", "atlas.js")),
         files("conceptlrp.atlas").joinpath("single.js").read_text("utf-8"),
     ]
     page = _LINKED.sub("", first)

@@ -1,5 +1,4 @@
 import itertools
-import json
 import re
 from dataclasses import replace
 

@@ -59,7 +59,7 @@ def test_boards_and_heat_are_read_back_from_their_letters(tiles):
 
 
 def test_moves_and_squares_are_those_of_the_report(tiles):
-    size, found = tiles
+    _, found = tiles
     for report, tile in found:
         assert len(tile.packed) == len(found[0][1].packed)
         ends = tile.packed[-6:]
