@@ -667,8 +667,9 @@
     function update() { refresh(); save(); }
     box.hidden = false;
     byId("unscripted").hidden = true;
-    form.onsubmit = (event) => {
-      event.preventDefault();
+    form.onsubmit = (event) => event.preventDefault();
+    form.q.onkeydown = (event) => {
+      if (event.key !== "Enter" || event.isComposing) return;
       const one = split(form.q.value).map(exact).filter((i) => i >= 0);
       if (one.length === 2) { pair = one; drawPair(); save(); return; }
       const first = (view === "table" ? body : tiles).querySelector("a");

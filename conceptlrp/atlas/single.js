@@ -41,6 +41,7 @@
       byMain().innerHTML = main;
       style.textContent = look;
       window.atlasStart();
+      window.Boards.draw();
       lead(address);
       if (!anchor) { scrollTo(0, 0); byMain().focus({ preventScroll: true }); }
     }
