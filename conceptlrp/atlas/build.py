@@ -8,8 +8,8 @@
     positions/p0000123.html         one position: policy, value, channels; list beside
     evaluation.html, graph.html     how far to believe it; which channels feed which
     compare.html, compare-2.html    other stores of the same positions beside this one
-    index.js                        all channels, for search, gallery and map
-    style.css, atlas.js, board.js   the looks, and what scripts add to them
+    index.js, home.js               all channels, for search, gallery and map
+    style.css, board.js, atlas.js   the looks, and what scripts add to them
     atlas.json                      where the numbers come from; the list of files
 
 Nothing is fetched from a network, and everything but the search can be read without
@@ -59,6 +59,7 @@ _PARTS: Final = (
     re.compile(r'<header class="top">\n?(.*?)</header>', re.DOTALL),
     re.compile(r"<main[^>]*>\n?(.*)</main>", re.DOTALL),
 )
+_SCRIPTS: Final = ("board.js", "atlas.js", "home.js")
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _LINKED: Final = re.compile(
     r'<(?:link rel="stylesheet"|script src=)[^>]*>(?:</script>)?\n?'
@@ -127,6 +128,7 @@ def build_atlas(
         "count": min(count, store.manifest.references or count),
         "notes": dict(notes or {}),
         "strength": strength_rows(strength, store),
+        "explains": network is not None,
     }
     with updated_folder(path, overwrite=overwrite) as draft:
         site = Site(folder=draft.folder, former=draft.former, store=store, **known)
@@ -223,7 +225,7 @@ def single_page(folder: Path, *, name: str) -> bytes:
     scripts = [
         (folder / "index.js").read_text("utf-8"),
         f"window.ATLAS_PAGES={json.dumps(_packed(folder))};",
-        *((folder / name).read_text("utf-8") for name in ("board.js", "atlas.js")),
+        *((folder / name).read_text("utf-8") for name in _SCRIPTS),
         files("conceptlrp.atlas").joinpath("single.js").read_text("utf-8"),
     ]
     page = _LINKED.sub("", first)

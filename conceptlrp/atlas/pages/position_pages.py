@@ -8,14 +8,11 @@ each. Shapes use n x n squares.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from conceptlrp.atlas.pictures.page_boards import explained_square, page_board
-from conceptlrp.atlas.site import Site, cluster_page, concept_page, position_page
-from conceptlrp.clustering import Clustering
+from conceptlrp.atlas.site import ChosenPosition, Site, concept_page, position_page
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.lrp import Contrast, Explainer, Move, Target, Value
 from conceptlrp.othello import BLACK, PASS, Position, square_name
@@ -28,63 +25,14 @@ from conceptlrp.report.words.numbers import (
     compact,
     effect,
     percent,
-    plural,
     signed_amount,
     signed_percent,
 )
-from conceptlrp.store import Store
 
 # A page stays below 100 KB with so many maps of each layer and output.
 _CHANNELS = 4
-# Reference boards of every channel that are looked at.
-_REFERENCES = 8
 
 ChannelHref = Callable[[str, int], str | None]
-
-
-@dataclass(frozen=True)
-class ChosenPosition:
-    """A row of the store that gets a page; each reason with the address it names."""
-
-    row: int
-    reasons: tuple[tuple[str, str | None], ...]
-
-
-def choose_positions(
-    store: Store,
-    clusterings: Mapping[str, Clustering],
-    *,
-    target: int | str = 0,
-    limit: int = 100,
-) -> tuple[ChosenPosition, ...]:
-    """Choose the middle of every cluster and the boards that most channels share."""
-    reasons: dict[int, list[tuple[str, str | None]]] = {}
-    for row, text, href in (*_medoids(clusterings), *_shared(store, target)):
-        if row in reasons or len(reasons) < limit:
-            reasons.setdefault(row, []).append((text, href))
-    return tuple(ChosenPosition(row, tuple(reasons[row])) for row in sorted(reasons))
-
-
-def _medoids(clusterings: Mapping[str, Clustering]) -> Iterator[tuple[int, str, str]]:
-    for layer, clustering in clusterings.items():
-        for number, rows in enumerate(clustering.typical(1)):
-            for row in rows.tolist():
-                text = f"nearest to the centre of cluster {number} of {layer}"
-                yield row, text, cluster_page(layer, number)
-
-
-def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
-    """Yield the boards that several channels have as reference, most channels first."""
-    counts: Counter[int] = Counter()
-    for layer in store.layers:
-        table = store.references(layer, "share-top", target=target)
-        if table is not None:
-            best = table.rows[:, :_REFERENCES]
-            counts.update(best[best >= 0].tolist())
-    for row, channels in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
-        if channels > 1:
-            text = f"among the {_REFERENCES} most relevant boards of "
-            yield row, text + plural(channels, "channel"), None
 
 
 def write_position_pages(
@@ -176,12 +124,11 @@ def output_view(
     cell_href: ChannelHref = lambda _layer, _channel: None,
     names: StoredResults | None = None,
 ) -> dict[str, Any]:
-    """Draw an output, of which `summed` reaches the board, with its channels."""
+    """Draw an output with its channels."""
     limit, title = symmetric_limit(output.heatmap), output_title(output)
     return {
         "title": title,
-        "explained": signed_amount(output.explained),
-        "summed": signed_amount(float(output.heatmap.sum())),
+        "totals": output.totals,
         "unit": output.unit,
         "svg": page_board(
             position, heatmap=output.heatmap, mark=explained_square(output)

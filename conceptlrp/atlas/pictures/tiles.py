@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.atlas.pictures.page_boards import board_text, heat_text, page_board
+from conceptlrp.atlas.pictures.page_boards import heat_text, page_board
 from conceptlrp.othello import BLACK, NO_MOVE, Position, square_name
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.stored_layer import crop
@@ -67,7 +67,7 @@ def make_tile(report: ChannelReport, marks: NDArray[np.int8], n: int) -> Tile:
 def _packed(position: Position, mark: int, heat: Heat, limit: float) -> str:
     """Write squares, heat, mover, explained and last move of a board."""
     n = position.size
-    discs = ["-xo".index(each) for each in board_text(position)]
+    discs = ["-XO".index(each) for each in position.obf()[: n * n]]
     steps = np.zeros(n * n) if heat is None or not limit else heat.ravel() / limit
     shades = np.rint(steps * _SHADES).clip(-_SHADES, _SHADES) + _SHADES
     mover = LETTERS[position.mover == BLACK]
