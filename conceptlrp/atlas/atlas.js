@@ -233,43 +233,43 @@
   let seeker = null;
   function seek() {
     if (byId("finder")) { document.querySelector("#filters [name=q]").focus(); return; }
-    if (window.ATLAS) { openSeeker(); return; }
+    seeker ??= makeSeeker();
+    if (!seeker.open) seeker.showModal();
+    seeker.field.select();
+    if (window.ATLAS) { seeker.look(); return; }
     const script = make("script", { src: (root.dataset.root || "") + "index.js" });
-    script.onload = openSeeker;
+    script.onload = () => { seeker.look(); if (seeker.asked) seeker.go(); };
     document.head.append(script);
   }
-  function openSeeker() {
-    if (!seeker) {
-      const field = make("input", { type: "search", autocomplete: "off", spellcheck: false, placeholder: "conv4:9, mobility, h7, causes", ariaLabel: "Search channels" });
-      const list = make("ol", { className: "tiles", ariaLabel: "Channels found" }), all = make("a");
-      const told = make("p", { className: "line" }, make("span"), " ", all);
-      told.firstChild.setAttribute("role", "status");
-      const close = make("button", { type: "button", className: "bare", textContent: "Close", onclick: () => seeker.close() });
-      const form = make("form", {}, field, close);
-      seeker = make("dialog", { className: "seeker" }, form, told, list);
-      seeker.setAttribute("aria-label", "Search channels");
-      const look = () => {
-        const b = channels(), fits = matcher(field.value), found = b.every.filter(fits).sort((x, y) => b.c.share[y] - b.c.share[x] || x - y);
-        list.replaceChildren(...found.slice(0, 8).map((i) => tile(i)));
-        told.firstChild.textContent = `${many(found.length, "channel")}.`;
-        all.href = homePage(new URLSearchParams({ q: field.value.trim() }));
-        all.textContent = "Show all in the gallery";
-        drawBoards(list);
-      };
-      field.oninput = look;
-      form.onsubmit = (event) => {
-        event.preventDefault();
-        const first = list.querySelector("a");
-        seeker.close();
-        if (first && (split(field.value).some((word) => exact(word) >= 0) || list.children.length === 1)) first.click();
-        else all.click();
-      };
-      seeker.addEventListener("click", (event) => { if (event.target === seeker || event.target.closest("a")) seeker.close(); });
-      document.body.append(seeker);
-      seeker.look = () => { field.select(); look(); };
-    }
-    if (!seeker.open) seeker.showModal();
-    seeker.look();
+  function makeSeeker() {
+    const field = make("input", { type: "search", autocomplete: "off", spellcheck: false, placeholder: "conv4:9, mobility, h7, causes", ariaLabel: "Search channels" });
+    const list = make("ol", { className: "tiles", ariaLabel: "Channels found" }), all = make("a", { textContent: "Show all in the gallery" });
+    const told = make("span"), close = make("button", { type: "button", className: "bare", textContent: "Close" });
+    const form = make("form", {}, field, close), box = make("dialog", { className: "seeker" }, form, make("p", { className: "line" }, told, " ", all), list);
+    told.setAttribute("role", "status");
+    box.setAttribute("aria-label", "Search channels");
+    const look = () => {
+      all.href = homePage(new URLSearchParams({ q: field.value.trim() }));
+      const b = channels();
+      if (!b) return;
+      const found = b.every.filter(matcher(field.value)).sort((x, y) => b.c.share[y] - b.c.share[x] || x - y);
+      list.replaceChildren(...found.slice(0, 8).map((i) => tile(i)));
+      told.textContent = `${many(found.length, "channel")}.`;
+      drawBoards(list);
+    };
+    const go = () => {
+      const first = list.querySelector("a"), isOne = split(field.value).some((word) => exact(word) >= 0) || list.children.length === 1;
+      box.close();
+      (first && isOne ? first : all).click();
+    };
+    field.oninput = look;
+    close.onclick = () => box.close();
+    // What is asked before the data have come is answered when they have.
+    form.onsubmit = (event) => { event.preventDefault(); if (channels()) go(); else box.asked = true; };
+    box.addEventListener("close", () => { box.asked = false; });
+    box.addEventListener("click", (event) => { if (event.target === box || event.target.closest("a")) box.close(); });
+    document.body.append(box);
+    return Object.assign(box, { field, look, go });
   }
   function seekButton() {
     const button = byId("seek");

@@ -128,7 +128,7 @@ def _write_layer_pages(
     place = layers.index(layer)
     clustering = site.results.clusterings.get(layer)
     shape = site.store.manifest.layers[layer]
-    known = {
+    known: dict[str, Any] = {
         "layer": layer,
         "shape": f"{shape['height']} \N{MULTIPLICATION SIGN} {shape['width']}",
         "previous": layers[place - 1] if place else None,
@@ -152,8 +152,8 @@ def _write_layer_pages(
     ranked = sorted(zip(facts, part.tiles, strict=True), key=lambda each: each[0].rank)
     sheets = [ranked[n : n + _TILES] for n in range(0, len(ranked), _TILES)]
     for sheet, shown in enumerate(sheets):
-        place = {"sheet": sheet, "sheets": sheets, "shown": shown}
-        site.write(layer_page(layer, sheet), "layer.html", **known, **place)
+        known |= {"sheet": sheet, "sheets": sheets, "shown": shown}
+        site.write(layer_page(layer, sheet), "layer.html", **known)
 
 
 def _strongest_links(

@@ -175,9 +175,9 @@ def location_lines(report: "ChannelReport") -> Iterator[str]:
     dense = _densest(share)
     near = "It is spread over the board."
     if dense is not None:
-        square, most, even = dense
+        square, most, part_of_board = dense
         near = f"The nine squares around {square} have {percent(most)} of it "
-        near += f"({percent(even)} of the squares)."
+        near += f"({percent(part_of_board)} of the squares)."
     strongest = ", ".join(f"{name} {percent(part)}" for name, part in _squares(share))
     yield f"{near} Strongest squares: {strongest}."
     places = _places(share)
