@@ -232,7 +232,8 @@ def test_a_store_without_maps_has_an_atlas_too(store_without_maps, tmp_path):
     out = build_atlas(store_without_maps, tmp_path / "out", count=3)
 
     page = Page(out / "concepts" / "conv1" / "c0000.html")
-    boards = 4 * 3 + 10
+    # Three of the first strip are shown large.
+    boards = 4 * 3 + 10 + 3
     assert len(page.boards) == boards
     assert sum(values.get("role") == "img" for _, values in page.tags) == 2
 

@@ -6,7 +6,7 @@ rank 1, which is drawn on top.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -106,14 +106,14 @@ class BoardCard:
 
 
 class CardMaker:
-    """Makes the cards of a store's positions; some of `pages` have one of their own."""
+    """Makes the cards of a store's positions; rows among `pages` have a page."""
 
     def __init__(
         self,
         store: Store,
         *,
         target: int | str = 0,
-        pages: Callable[[int], str | None] = lambda _: None,
+        pages: Container[int] = (),
     ) -> None:
         self._store, self._pages = store, pages
         self._marks = store.arrays.explained_square(target=target)
@@ -141,7 +141,7 @@ class CardMaker:
         symmetry: int | None = None,
     ) -> Markup:
         """Write the board of a row, a door to its game and its page."""
-        corpus, page = self._store.positions, self._pages(row)
+        corpus = self._store.positions
         turned = int(corpus.symmetry[row]) if symmetry is None else symmetry
         return page_board(
             position or corpus.position(row),
@@ -149,7 +149,7 @@ class CardMaker:
             mark=int(self._marks[row]),
             r=row,
             **game_data(corpus, row, turned),
-            **({"p": page} if page else {}),
+            **({"p": 1} if row in self._pages else {}),
         )
 
     def _card(

@@ -35,8 +35,8 @@ _LEANING = 0.2
 # Relevance on one kind of squares, or in one phase, beyond its even part by this
 # factor is worth a word; phases of fewer positions say little.
 _CONCENTRATED, _FULL = 1.25, 30
-# How many times the usual magnitude a move has to have.
-_STANDING_OUT = 1.5
+# How many times the usual magnitude a move has to have, and how many are named.
+_STANDING_OUT, _MOVES = 1.5, 5
 _PLACES = {"corner": "corners", "center": "the four squares in the centre"}
 # How much more than if spread evenly, and how much of the whole, is worth a word.
 _DENSE, _SUBSTANTIAL = 1.5, 0.05
@@ -238,7 +238,7 @@ def strongest_squares(report: "ChannelReport") -> list[str]:
 def served_moves(report: "ChannelReport") -> list["MoveStatistics"]:
     """Find the explained moves where it has far more than on average, largest first."""
     least = _STANDING_OUT * report.statistics.magnitude
-    return [each for each in report.moves if each.magnitude >= least]
+    return [each for each in report.moves[:_MOVES] if each.magnitude >= least]
 
 
 def glance(report: "ChannelReport") -> str:
