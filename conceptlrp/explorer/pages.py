@@ -68,13 +68,6 @@ class Shown:
         """What names channels."""
         return self.engine.results(self.output.target)
 
-    @property
-    def names_note(self) -> str:
-        """The target that channels are named for, where it is of another kind."""
-        unit = unit_of(self.names.target, self.engine.value_kind)
-        is_other = self.names.badges and unit != self.output.unit
-        return self.names.target if is_other else ""
-
     def href(self, layer: str, channel: int) -> str:
         """Address of the page that looks at a channel."""
         return f"{self.state.but(layer=layer, channel=channel).href}#channel"
