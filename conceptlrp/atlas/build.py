@@ -2,7 +2,7 @@
 
     index.html                      the network, the corpus, all channels on a map
     layers/<layer>.html             one layer: its channels, labels, clusters; from
-    layers/<layer>/2.html           128 channels on, more pages
+    layers/<layer>/2.html           96 channels on, more pages
     concepts/<layer>/c0012.html     one channel: reference boards and statistics
     clusters/<layer>/k03.html       one cluster: markers and typical boards
     positions/p0000123.html         one position: policy, value, channels; list beside
