@@ -11,13 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from conceptlrp.atlas.pictures.page_boards import (
-    explained_square,
-    map_picture,
-    page_board,
-    position_marks,
-    position_words,
-)
+from conceptlrp.atlas.pictures.page_boards import explained_square, page_board
 from conceptlrp.atlas.site import ChosenPosition, Site, concept_page, position_page
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.lrp import Contrast, Explainer, Move, Target, Value
@@ -79,7 +73,6 @@ def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
 
     return {
         "size": position.size,
-        "marks": position_marks(position, mark=explained_square(report.move)),
         "side": "black" if position.mover == BLACK else "white",
         "description": corpus.describe(row),
         "outputs": [
@@ -95,10 +88,9 @@ def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
 
 def _listed(site: Site, chosen: ChosenPosition) -> dict[str, Any]:
     position = site.store.positions.position(chosen.row)
-    words, marks = position_words(position), position_marks(position)
     return {
         "row": chosen.row,
-        "svg": page_board(position.size, words, marks),
+        "svg": page_board(position, r=chosen.row),
         "move": f"{'Black' if position.mover == BLACK else 'White'} to move",
         "description": site.store.positions.describe(chosen.row),
         "reasons": [text for text, _ in chosen.reasons],
@@ -134,15 +126,16 @@ def output_view(
 ) -> dict[str, Any]:
     """Draw an output with its channels."""
     limit, title = symmetric_limit(output.heatmap), output_title(output)
-    words = f"Relevance for {title.lower()}; {position_words(position)}"
     return {
         "title": title,
         "totals": output.totals,
         "unit": output.unit,
-        "svg": map_picture(position, output.heatmap, limit, words),
+        "svg": page_board(
+            position, heatmap=output.heatmap, mark=explained_square(output)
+        ),
         "limit": limit,
         "layers": [
-            _layer_view(position, layer, output.unit, channel_href, cell_href, names)
+            _layer_view(position, layer, output, channel_href, cell_href, names)
             for layer in output.layers.values()
         ],
     }
@@ -151,7 +144,7 @@ def output_view(
 def _layer_view(
     position: Position,
     layer: LayerMaps,
-    unit: str,
+    output: ExplainedOutput,
     channel_href: ChannelHref,
     cell_href: ChannelHref,
     names: StoredResults | None,
@@ -161,8 +154,8 @@ def _layer_view(
     limit = symmetric_limit([*(each.heatmap for each in top), atlas.relevance])
 
     def picture(channel: int) -> str:
-        title = f"Conditional heatmap of channel {channel} of {name}"
-        return map_picture(position, layer.maps[channel], limit, title)
+        mark = explained_square(output)
+        return page_board(position, heatmap=layer.maps[channel], mark=mark)
 
     def linked(channel: int, href: ChannelHref) -> tuple[int | None, str | None]:
         return (None, None) if channel == NO_CHANNEL else (channel, href(name, channel))
@@ -173,7 +166,7 @@ def _layer_view(
     return {
         "name": name,
         "channels": len(layer),
-        "limit": f"\N{PLUS-MINUS SIGN}{compact(limit)} {unit}",
+        "limit": f"\N{PLUS-MINUS SIGN}{compact(limit)} {output.unit}",
         "cards": [
             {
                 "channel": each.channel,
