@@ -33,7 +33,7 @@ from conceptlrp.othello import Corpus, Position
 
 # Circuits are about as good as those of rounds of a tenth, in three fifths of the time.
 _DROPPED: Final = 0.2
-_SIZES: Final = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_SIZES: Final = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
 
 Place = tuple[str, int]
 
