@@ -9,7 +9,8 @@
     compare.html, compare-2.html    other stores of the same positions beside this one
     thumbnails/<layer>.png          mean heatmaps of a layer's channels
     index.js                        all channels, for the search of the first page
-    style.css, atlas.js             the looks, and what a script adds to them
+    style.css                       the looks
+    atlas.js, board.js, circuit.js  what scripts add: search, boards, circuits
     atlas.json                      where the numbers come from; the list of files
 
 Nothing is fetched from a network, and everything but the search can be read without
@@ -224,7 +225,10 @@ def single_page(folder: Path, *, name: str) -> bytes:
     scripts = [
         (folder / "index.js").read_text("utf-8"),
         f"window.ATLAS_PAGES={json.dumps(_packed(folder))};",
-        (folder / "atlas.js").read_text("utf-8"),
+        *(
+            (folder / name).read_text("utf-8")
+            for name in ("board.js", "atlas.js", "circuit.js")
+        ),
         files("conceptlrp.atlas").joinpath("single.js").read_text("utf-8"),
     ]
     page = _LINKED.sub("", first)

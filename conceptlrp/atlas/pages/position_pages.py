@@ -203,7 +203,7 @@ def _circuit(
         found = position_circuit(explainer, position, mean, target=target)
     except (CompositeError, NetworkError):
         return None
-    number = {node: place for place, node in enumerate(found.nodes)}
+    number: dict[Any, int] = {node: k for k, node in enumerate(found.nodes)}
     inputs: dict[Any, list[str]] = {node: [] for node in found.nodes}
     for (upper, lower), sent in sorted(found.edges.items(), key=lambda e: -abs(e[1])):
         inputs[lower].append(f"{number.get(upper, '')}:{sent:.3g}")
