@@ -137,7 +137,7 @@ class KeptUnits:
         found = []
         for block in self.blocks(units, kept):
             passed = block.passed.above(self.baseline) if above else block.passed
-            layers = passed.relevance(block.starts())[1]
+            layers = passed.layer_relevance(block.starts())
             found.append(units.join({n: r[:, 0] for n, r in layers.items()}).cpu())
         return torch.cat(found)
 
