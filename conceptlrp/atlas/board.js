@@ -1,8 +1,8 @@
 /* Boards of the atlas and the explorer: pages hold them as text, which can be read
    without this script; here they are drawn, set to a common scale, and opened.
 
-   <span class="bd" data-m="x" data-k="f4" data-l="c5" data-h="..." data-s=".03">---xo...</span>
-   Squares from a1, row by row: x black, o white, - empty. m is the side to move, k the
+   <span class="bd" data-m="x" data-k="f4" data-l="c5" data-h="..." data-s=".03">---XO...</span>
+   Squares from a1, row by row, as in OBF. m is the side to move, k the
    explained move, l the last one; h has a letter a square, in thirtieths of s, the
    largest magnitude of the map. r is the row of the store, p the page of the position,
    g the moves of its game, y how many were played, t how it is turned (0 to 7). The
@@ -132,7 +132,7 @@
   /* ---- Boards of a page ---- */
   function read(element) {
     const { m, k, l, h, s, g, y, t, r, p } = element.dataset;
-    const squares = (element.text ??= element.textContent.trim());
+    const squares = (element.text ??= element.textContent.trim()).toLowerCase();
     return {
       squares, mover: m || "", mark: k || "", last: l || "", heat: heatOf(h, +s || 0), largest: +s || 0,
       moves: g || "", ply: +y || 0, turned: +t || 0, row: r, page: p, flat: element.classList.contains("flat"),
@@ -311,7 +311,8 @@
     if (board.page) links.append(make("a", { href: board.page, textContent: "Open the position" }));
     const obf = `${board.squares.replace(/x/g, "X").replace(/o/g, "O")} ${board.mover.toUpperCase()};`;
     const asked = board.moves && !board.turned ? board.moves.slice(0, 2 * board.ply) : obf;
-    links.append(make("a", { href: `http://127.0.0.1:8000/?text=${encodeURIComponent(asked)}`, textContent: "Open in the explorer" }));
+    const explorer = /^https?:/.test(location.protocol) ? "/" : "http://127.0.0.1:8000/";
+    links.append(make("a", { href: `${explorer}?text=${encodeURIComponent(asked)}`, textContent: "Open in the explorer" }));
     const copied = [board.moves ? make("code", { className: "copy", textContent: board.moves.slice(0, 2 * board.ply) }) : "", make("code", { className: "copy", textContent: obf })];
     box.text.replaceChildren(make("div", { className: "said" }, ...parts), links, make("p", { className: "soft where" }), ...copied);
     show();

@@ -104,7 +104,6 @@ def _looked_at(
     engine.check_channel(layer, channel)
     found = output.layers[layer].channel(channel)
     limit = symmetric_limit(found.heatmap)
-    title = f"Conditional heatmap of channel {channel} of {layer}"
     last = engine.layers[layer] - 1
     evidence = engine.results(output.target).evidence_of(layer, channel)
     return {
@@ -180,7 +179,7 @@ def _strips(
         ("relevant", "opposed"), ("top", "bottom"), strips, strict=True
     ):
         # Where one end has no boards, the store gives those of the other.
-        cards = _cards(state, strip, limit) if strip.strip == end else []
+        cards = _cards(state, strip) if strip.strip == end else []
         shown.append((STRIP_WORDS[name][0], cards, strip.note))
     return {
         "strips": shown,
@@ -258,9 +257,7 @@ def _kept(state: ExplorerState) -> list[tuple[str, str]]:
     return [(name, value) for name, value in state.changed().items() if name in kept]
 
 
-def _cards(
-    state: ExplorerState, boards: ReferenceBoards, limit: float
-) -> list[dict[str, str]]:
+def _cards(state: ExplorerState, boards: ReferenceBoards) -> list[dict[str, str]]:
     heatmaps, cards = boards.heatmaps, []
     for place, board in enumerate(boards.boards):
         if board.score:

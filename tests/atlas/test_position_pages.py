@@ -232,6 +232,13 @@ def test_the_second_move_or_the_one_played_is_beside_the_best(
         assert shown == expected
 
 
+def test_every_board_can_be_read_without_the_script(pages) -> None:
+    for text in pages.values():
+        boards = re.findall(r'<span class="bd"[^>]*>([^<]*)</span>', text)
+        assert boards
+        assert all(re.fullmatch("[-XO]{64}", each) for each in boards)
+
+
 @pytest.fixture(scope="module")
 def atlas(tmp_path_factory, explained, clusterings):
     folder = tmp_path_factory.mktemp("atlas")

