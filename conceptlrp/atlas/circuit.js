@@ -19,7 +19,7 @@
       const [relevance, alone, chance, best, value] = cells.map((cell) => cell.textContent);
       const from = row.dataset.from.split(" ").filter(Boolean).map((each) => {
         const [upper, sent] = each.split(":");
-        return { upper: upper === "" ? -1 : +upper, sent: +sent };
+        return { upper: +upper, sent: +sent };
       });
       return {
         rank, layer: row.dataset.layer, map: head.querySelector(".bd"), name: head.querySelector(".game").firstChild.textContent.trim(),

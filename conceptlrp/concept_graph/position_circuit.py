@@ -5,12 +5,11 @@ above the mean, and relevance is taken anew; what is dropped has its mean over t
 corpus. For each channel that is shown the network runs again with that one alone at its
 mean, so effects are exact; what edges carry is relevance in the whole network.
 
-Shapes use K channels that are shown, S sizes and U channels of all layers.
+Shapes use K channels that are shown and S sizes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Final
 
 import numpy as np
@@ -44,8 +43,8 @@ class PositionCircuit:
 
     ``relevance`` (K,) is above the mean; ``outputs`` (S,) are kept by the first
     ``sizes`` (S,) of the ``nodes`` alone, ``full`` by all ``total`` channels; ``alone``
-    has an experiment for each node, set to its mean; and ``edges`` what a node, or the
-    output for None, has from a node below.
+    has an experiment for each node, set to its mean; and ``edges`` (K,) how
+    much each has from which nodes, -1 being the output, the strongest first.
     """
 
     nodes: tuple[Place, ...]
@@ -55,7 +54,7 @@ class PositionCircuit:
     full: float
     total: int
     alone: Intervened
-    edges: dict[tuple[Place | None, Place], float]
+    edges: tuple[tuple[tuple[int, float], ...], ...]
 
     @property
     def kept(self) -> tuple[float, ...]:
@@ -71,9 +70,9 @@ def position_circuit(
 
     What only hooks can explain, or gradients do, is refused.
     """
-    corpus = explainer.corpus(position)
+    corpus, asked = explainer.corpus(position), [target]
     graph = explainer.concept_graph(
-        corpus, targets=[target], per_position=True, baseline=baseline
+        corpus, targets=asked, per_position=True, baseline=baseline
     )
     runner = KeptUnits(explainer, baseline, _followed(corpus, target))
     channels = runner.channels
@@ -82,36 +81,33 @@ def position_circuit(
     places = [(name, c) for name, n in channels.counts.items() for c in range(n)]
     shown = ranks[0].argsort()[: _SIZES[-1]].tolist()
     nodes = tuple(places[unit] for unit in shown)
-    sizes = sorted({min(size, len(nodes)) for size in _SIZES})
+    sizes = tuple(sorted({min(size, len(nodes)) for size in _SIZES}))
+    alone = [Intervention(n, c, value=baseline.maps[n][c]) for n, c in nodes]
     return PositionCircuit(
         nodes=nodes,
         relevance=relevance[shown],
-        sizes=tuple(sizes),
+        sizes=sizes,
         outputs=tuple(float(runner.outputs(channels, ranks < n)[0]) for n in sizes),
         full=float(runner.full[0]),
         total=len(channels),
-        alone=explainer.intervene(
-            corpus,
-            [Intervention(n, c, value=baseline.maps[n][c]) for n, c in nodes],
-            targets=[target],
-        ),
-        edges=_edges(graph, dict(zip(nodes, relevance[shown].tolist(), strict=True))),
+        alone=explainer.intervene(corpus, alone, targets=asked),
+        edges=tuple(_edges(graph, nodes, relevance[shown])),
     )
 
 
 def _edges(
-    graph: ConceptGraph, relevance: Mapping[Place, float]
-) -> dict[tuple[Place | None, Place], float]:
-    """Return what nodes send to nodes; the output sends all that a top layer has."""
+    graph: ConceptGraph, nodes: tuple[Place, ...], relevance: NDArray[np.floating]
+) -> Iterator[tuple[tuple[int, float], ...]]:
+    """Yield what each node has from others; a top layer has all from the output."""
     fed = {lower for _, lower in graph.edges}
-    found: dict[tuple[Place | None, Place], float] = {
-        (None, node): sent for node, sent in relevance.items() if node[0] not in fed
-    }
-    for up, down in product(relevance, relevance):
-        if (up[0], down[0]) in graph.edges:
-            sent = graph.edges[up[0], down[0]][0, 0, up[1], down[1]]
-            found[up, down] = float(sent)
-    return {ends: sent for ends, sent in found.items() if sent}
+    for (layer, channel), own in zip(nodes, relevance.tolist(), strict=True):
+        found = [
+            (place, float(graph.edges[upper, layer][0, 0, c, channel]))
+            for place, (upper, c) in enumerate(nodes)
+            if (upper, layer) in graph.edges
+        ]
+        found = found if layer in fed else [(-1, own)]
+        yield tuple(sorted(found, key=lambda edge: -abs(edge[1])))
 
 
 def _followed(corpus: Corpus, target: str) -> FollowedSample:
@@ -119,11 +115,6 @@ def _followed(corpus: Corpus, target: str) -> FollowedSample:
     squares = Target.parse(target, corpus.size).named_squares
     actions = [int(actions_of_squares(s, size=corpus.size)) for s in squares]
     legal = legal_actions(corpus.own, corpus.opponent, size=corpus.size)
-    return FollowedSample(
-        np.zeros(1, np.int64),
-        corpus,
-        boards_of(corpus),
-        torch.from_numpy(legal),
-        torch.tensor(actions or [VALUE]),
-        torch.tensor([NOTHING]),
-    )
+    tensors = torch.from_numpy(legal), torch.tensor(actions or [VALUE])
+    nothing = torch.tensor([NOTHING])
+    return FollowedSample(np.arange(1), corpus, boards_of(corpus), *tensors, nothing)

@@ -115,14 +115,16 @@ def test_edges_are_those_of_the_concept_graph(known, found) -> None:
     )
     relevance = explainer.summarize(position, targets=[target], baseline=mean).relevance
 
-    assert circuit.edges
-    for (upper, lower), sent in circuit.edges.items():
-        if upper is None:
-            expected = relevance[lower[0]][0, 0, lower[1]]
-        else:
-            edges = graph.edges[upper[0], lower[0]][0, 0]
-            expected = edges[upper[1], lower[1]]
-        assert sent == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    for (layer, channel), edges in zip(circuit.nodes, circuit.edges, strict=True):
+        sizes = [abs(sent) for _, sent in edges]
+        assert sizes == sorted(sizes, reverse=True)
+        for place, sent in edges:
+            expected = relevance[layer][0, 0, channel]
+            if place >= 0:
+                upper, c = circuit.nodes[place]
+                expected = graph.edges[upper, layer][0, 0, c, channel]
+            assert sent == pytest.approx(expected, rel=1e-6, abs=1e-12)
+    assert any(place >= 0 for edges in circuit.edges for place, _ in edges)
     for (layer, channel), value in zip(circuit.nodes, circuit.relevance, strict=True):
         assert value == pytest.approx(relevance[layer][0, 0, channel], abs=1e-9)
 
