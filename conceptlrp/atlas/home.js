@@ -125,7 +125,7 @@
         if (field.tagName === "SELECT" && field.selectedIndex < 0) field.value = USUAL[name] || "";
       });
       form.querySelector(".more").open = ["score", "active", "most"].some((name) => form[name].value);
-      form.querySelector(".fold").open = innerWidth >= 900 || FIELDS.some((name) => name !== "q" && form[name].value !== (USUAL[name] || "") && name !== "mine");
+      form.querySelector(".narrow").open = innerWidth >= 900 || FIELDS.some((name) => name !== "q" && form[name].value !== (USUAL[name] || "") && name !== "mine");
       view = state.get("view") === "table" ? "table" : "";
       pair = (state.get("compare") || "").toLowerCase().split(",").map((id) => b.number.get(id)).filter((i) => i !== undefined).slice(0, 2);
     }
@@ -256,7 +256,7 @@
         const words = [["evidence", b.levels[i].join(", ") || (b.named(i) ? "none" : "")], ["label effect", effect(c.score[i])], ["strongest in moves", moves(c.phase[i])],
           ["speaks on", b.served[i].join(", ")], ["looks at", b.looks[i].join(", ")], ["note", data.notes[i] || ""], ["my note", notes.get(b.id(i)).text || ""]]
           .filter(([, text]) => text).map(([name, text]) => make("tr", {}, make("th", { scope: "row", textContent: name }), make("td", { textContent: text })));
-        return make("li", { className: "card" }, b.board(i), make("h3", {}, make("a", { href: b.href(i), textContent: b.id(i) }), " ", starButton(b.id(i), drawRows)),
+        return make("li", { className: "half" }, b.board(i), make("h3", {}, make("a", { href: b.href(i), textContent: b.id(i) }), " ", starButton(b.id(i), drawRows)),
           make("p", { className: b.named(i) ? "" : "soft", textContent: b.text(i) }), make("table", {}, make("tbody", {}, ...rows, ...words)));
       });
       const list = make("ol", { className: "cards", ariaLabel: "Two channels" }, ...cards), limit = Math.max(...pair.map((i) => c.limit[i] || 0));
