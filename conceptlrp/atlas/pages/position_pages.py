@@ -8,12 +8,14 @@ each. Shapes use n x n squares.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from heapq import nlargest
+from types import MappingProxyType
 from typing import Any
 
 from conceptlrp.atlas.pictures.page_boards import (
     explained_square,
+    game_data,
     page_board,
 )
 from conceptlrp.atlas.site import ChosenPosition, Site, concept_page, position_page
@@ -72,15 +74,13 @@ def write_position_pages(
         if on_progress is not None:
             on_progress("positions", place + 1, len(chosen))
     phases = site.store.columns.metadata.phase()
-    listed = [(int(phases[each.row]), _listed(site, each)) for each in chosen]
     site.write(
         "positions/index.html",
         "positions.html",
-        parts=[
-            (name, found)
+        parts={
+            name: [each for each in chosen if phases[each.row] == number]
             for number, name in enumerate(PHASES)
-            if (found := [each for phase, each in listed if phase == number])
-        ],
+        },
     )
 
 
@@ -100,11 +100,15 @@ def _content(
         against=name if name in others else others[0] if others else None,
         count=_CHANNELS,
     )
+    turned = int(corpus.symmetry[row])
+    game = {"r": row, **game_data(corpus, row, turned)}
     return {
         "side": "black" if position.mover == BLACK else "white",
         "description": corpus.describe(row),
         "outputs": [
-            output_view(position, each, channel_href=_href, names=site.results)
+            output_view(
+                position, each, channel_href=_href, names=site.results, game=game
+            )
             for each in (report.move, report.value_output)
             if each is not None
         ],
@@ -113,7 +117,7 @@ def _content(
         "policy": report.policy,
         "value": None if math.isnan(report.value) else effect(report.value),
         "played": name,
-        "copied": to_copy(position, corpus.transcript(row), int(corpus.symmetry[row])),
+        "copied": to_copy(position, corpus.transcript(row), turned),
     }
 
 
@@ -169,17 +173,6 @@ def _circuit(
     }
 
 
-def _listed(site: Site, chosen: ChosenPosition) -> dict[str, Any]:
-    position = site.store.positions.position(chosen.row)
-    return {
-        "row": chosen.row,
-        "svg": page_board(position, r=chosen.row),
-        "move": f"{'Black' if position.mover == BLACK else 'White'} to move",
-        "description": site.store.positions.describe(chosen.row),
-        "reasons": [text for text, _ in chosen.reasons],
-    }
-
-
 def output_title(output: ExplainedOutput) -> str:
     """Name an output for a heading."""
     target = Target.parse(output.target)
@@ -201,6 +194,7 @@ def output_view(
     channel_href: ChannelHref,
     cell_href: ChannelHref = lambda _layer, _channel: None,
     names: StoredResults,
+    game: Mapping[str, str | int] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Draw an output; channels of a layer and its local atlas have one scale."""
     mark, layers = explained_square(output), []
@@ -213,7 +207,7 @@ def output_view(
         "title": output_title(output),
         "totals": output.totals,
         "unit": output.unit,
-        "svg": page_board(position, heatmap=output.heatmap, mark=mark),
+        "svg": page_board(position, heatmap=output.heatmap, mark=mark, **game),
         "limit": symmetric_limit(output.heatmap),
         "layers": layers,
         "position": position,
