@@ -330,17 +330,23 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
+def read_atlas(place: Path) -> dict[str, Any] | None:
+    """Read the marker of an atlas; whoever made it, its files lead nowhere outside."""
+    record = read_marker(place, MARKER, _KIND) or {}
+    files = record.get("files")
+    is_list = isinstance(files, dict) and all(map(_ADDRESS.fullmatch, files))
+    return record if is_list else None
+
+
 def _read_marker(place: Path) -> dict[str, Any]:
-    """Read the list of files; whoever made it, it leads nowhere outside."""
     if not (place / MARKER).is_file():
         msg = (
             f"{place}: is not of the kind to be written (it has no {MARKER}) and is "
             "not replaced; choose another name"
         )
         raise OutputExistsError(msg)
-    record = read_marker(place, MARKER, _KIND) or {}
-    addresses = record.get("files")
-    if isinstance(addresses, dict) and all(map(_ADDRESS.fullmatch, addresses)):
+    record = read_atlas(place)
+    if record is not None:
         return record
     msg = (
         f"{place}: its {MARKER} does not list the files of the atlas, so that "
