@@ -2,7 +2,7 @@
    top and the board below; how many are kept, one pinned, and that one at its mean. */
 (() => {
   "use strict";
-  const SVG = "http://www.w3.org/2000/svg", FEWEST = 16;
+  const FEWEST = 16;
   const make = (tag, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
     element.append(...children);
@@ -45,9 +45,7 @@
 
     /* What stands on the page */
     const told = make("output"), slider = make("input", { type: "range", min: 0, max: stops.length - 1, value: stop, ariaLabel: "How many channels are kept" });
-    const output = make("div", { className: "output" }), wires = document.createElementNS(SVG, "svg");
-    wires.setAttribute("class", "wires");
-    wires.setAttribute("aria-hidden", "true");
+    const output = make("div", { className: "output" }), wires = new DOMParser().parseFromString('<svg class="wires" aria-hidden="true"></svg>', "text/html").body.firstChild;
     nodes.forEach((node) => {
       const map = node.map.cloneNode(true);
       map.text = text(node.map);
@@ -74,7 +72,7 @@
     }
     function line(above, below, sent, touched) {
       const [x0, y0] = ends(above, "bottom"), [x1, y1] = ends(below, "top"), middle = (y0 + y1) / 2;
-      const path = document.createElementNS(SVG, "path");
+      const path = document.createElementNS(wires.namespaceURI, "path");
       path.setAttribute("d", `M${x0} ${y0}C${x0} ${middle} ${x1} ${middle} ${x1} ${y1}`);
       path.sent = sent;
       const state = pinned < 0 ? "" : touched === off ? " lost" : touched ? " lit" : "";
