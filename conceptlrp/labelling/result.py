@@ -104,8 +104,13 @@ class NamedLabel:
 
     @property
     def text(self) -> str:
-        """What the label says of the channel, as "low on own corners"."""
-        return described(self.label, self.sign, self.measure)
+        """What the label says of the channel: "active when the mover has corners"."""
+        return described(self.label, self.sign, self.measure, self.counted)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The label, if it is a number, as of a set that hardly any board lacks."""
+        return (self.label,) if self.auroc is None and not self.is_excess else ()
 
     def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
         """Write the interval of the held-out effect, "" for a rule, which has none."""
@@ -155,13 +160,14 @@ def channel_name(found: ChannelLabels | None) -> ChannelName:
     if found is None or not found.is_named:
         return ChannelName()
     first = found.labels[0]
-    name = ChannelName(first.label, first.sign, first.measure)
+    name = ChannelName(first.label, first.sign, first.measure, counted=first.counted)
     for second in found.labels[1 : found.named]:
         name = replace(
             name,
             second=second.label,
             second_sign=second.sign,
             second_measure=second.measure,
+            counted=(*first.counted, *second.counted),
         )
     return name
 

@@ -56,7 +56,7 @@ _CHANNELS: Final = 64
 _CONDITIONS: Final = 4
 # What a condition must add to the correlation, and a tree explain of the variance.
 _WORTH: Final = 0.01
-_LONGEST: Final = 140
+_LONGEST: Final = 160
 _ROUNDING: Final = 1e-9
 _NEAREST: Final = 1e-6
 _BEST: Final = 8

@@ -14,6 +14,8 @@ from .labels import (
 from .moves import (
     MOVE_LABELS as MOVE_LABELS,
     move_labels as move_labels,
+)
+from .words import (
     sentence as sentence,
 )
 
