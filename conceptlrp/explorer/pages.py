@@ -35,11 +35,11 @@ from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.position import MovePolicy
 from conceptlrp.report.words.channel import STRIP_WORDS
 from conceptlrp.report.words.numbers import (
-    effect,
     percent,
     signed_amount,
     signed_percent,
 )
+from conceptlrp.statistics.intervals import effect
 
 _SIDES = ("black", "white")
 _STEERED_MOVES = 10

@@ -27,12 +27,11 @@ INTERCHANGE: Final = "interchange"
 
 #: What every page and verb says once of all names.
 HOW_TO_READ: Final = (
-    "The mover is the side to move. The value is the mover's, and a move's logit is of "
-    "the move that is explained.",
-    "Active and inactive: the channel's activation on the board, or on some squares of "
-    "it. Used and less used: its relevance. Looks and fires: the same squares of every "
-    "board, by relevance and activation. Speaks for: relevance for the explained move.",
-    "What raises or lowers the output does so through the channel: interchange shows it.",
+    "Names: the mover is the side to move, and the value is the mover's. Active is "
+    "said of activation, used of relevance, looks and fires of where these lie on "
+    "every board. That a channel raises or lowers the output is shown by interchange, with "
+    "its map of another game's position of the same ply in place of its own: r is the "
+    "correlation of what this changes with the difference of the label."
 )
 # What a name says of a channel that is high on its label, and of one that is low. One
 # that speaks for moves is MOVES, whatever measure of relevance shows it.
@@ -131,7 +130,7 @@ class ChannelName:
         measure = self.second_measure or self.measure
         other, also = _predicate(self.second, self.second_sign, measure, self.counted)
         if verb.endswith("when") and measure == self.measure and other != verb:
-            also, other = _clause(self.second, self.counted, high=False), verb
+            also, other = clause(self.second, self.counted, high=False), verb
         if other == verb:
             return f"{verb} {either(said, also)}"
         return f"{verb} {said}, or {other} {also}"
@@ -209,17 +208,13 @@ def _predicate(
 ) -> tuple[str, Clause]:
     if measure in (RELEVANCE, STRONGEST):
         measure = _MOVES if _is_move(label) else RELEVANCE
-    verb = _VERBS[measure][sign < 0]
+    verb = _VERBS.get(measure, ("high when", "low when"))[sign < 0]
     if measure == _MOVES:
         return verb, explained_moves(label)
     if verb.endswith("when"):
         high = measure != INTERCHANGE or sign >= 0
-        return verb, _clause(label, counted, high=high)
+        return verb, clause(label, counted, high=high)
     return verb, Clause("", on_squares(label))
-
-
-def _clause(label: str, counted: tuple[str, ...] | None, *, high: bool) -> Clause:
-    return clause(label, high=high, counted=None if counted is None else label in counted)
 
 
 def _is_move(label: str) -> bool:

@@ -104,8 +104,10 @@ def original_channels(tables: Mapping[str, NDArray[Any]]) -> list[int]:
     size = sizes.reshape(*sizes.shape[:2], -1).mean(axis=(0, 2), dtype=np.float64)
     originals = np.arange(len(copies)).tolist()
     kept: list[int] = []
-    # Copies have the same relevance but for rounding: of these the first is kept.
-    for channel in np.lexsort((np.arange(len(size)), -np.round(size, 6))).tolist():
+    # Copies have the same relevance but for rounding: of these the first is kept. One
+    # that nothing reads has none, however little another has.
+    rounded = [-float(f"{each:.4g}") for each in size]
+    for channel in np.lexsort((np.arange(len(size)), rounded)).tolist():
         found = [one for one in kept if copies[one, channel]]
         originals[channel] = found[0] if found else channel
         kept += [] if found else [channel]

@@ -23,7 +23,7 @@ from conceptlrp.labelling.channel_name import (
 )
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
-from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
+from conceptlrp.statistics.intervals import LEAST_GAMES, between, effect
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
@@ -311,7 +311,7 @@ class LabelScores(Plain):
                 channel_name(each).text,
                 best.label,
                 best.measure,
-                f"{best.held_out:+.2f} {best.interval(signed)}",
+                f"{effect(best.held_out)} {best.interval(effect)}",
             )
             for each in self.channels
             for best in each.labels[:1]

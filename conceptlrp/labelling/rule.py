@@ -319,7 +319,7 @@ def _around(case: Case, size: int) -> tuple[str, str, str]:
     """Return what a case is about, where that is, and what is around it."""
     here = case.get(HERE, ON)
     lacks = here in _NONE
-    head = "a square" if here == ON or lacks else _with(here, [""]).replace("  ", " ").strip()
+    head = "a square" if here == ON or lacks else " ".join(_with(here, [""]).split())
     return head, _place(case, size), _has(case, (PLACE,) if lacks else (PLACE, HERE))
 
 

@@ -4,6 +4,7 @@ The mover is the side to move. A clause has three parts: two that differ in the 
 alone share the others, as in "the mover's lead in corners or edge discs is large".
 """
 
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from conceptlrp.labels.labels import LABELS
@@ -72,16 +73,18 @@ _COUNTED: Final = (
 )
 
 
-def clause(label: str, *, high: bool = True, counted: bool | None = None) -> Clause:
-    """Say that a label is high or holds, or the opposite; sets may be ``counted``.
+def clause(
+    label: str, counted: Collection[str] | None = None, *, high: bool = True
+) -> Clause:
+    """Say that a label is high or holds, or the opposite.
+
+    Of sets of squares that are ``counted`` there are many or few, else some or none.
 
     >>> print(clause("stable lead"), "/", clause("own frontier", high=False))
     the mover's lead in stable discs is large / the mover has few frontier discs
     >>> print(clause("own corners"), "/", clause("move flipping up left"))
     the mover has corners / the move flips up left
     """
-    if counted is None:
-        counted = label in _COUNTED
     known = LABELS.get(label)
     if label in _AMOUNTS:
         before, noun = _AMOUNTS[label]
@@ -96,7 +99,7 @@ def clause(label: str, *, high: bool = True, counted: bool | None = None) -> Cla
     if known.kind != "number":
         owner, noun = _owned(label)
         verb = f"{owner} has" if owner else "there are"
-        if counted:
+        if label in (_COUNTED if counted is None else counted):
             return Clause(f"{verb} {'many' if high else 'few'}", noun)
         if noun in _ONE:
             noun = f"{'an' if noun[0] == 'u' else 'a'} {noun}" if high else noun

@@ -43,7 +43,8 @@ from conceptlrp.report.words.context import (
     missing_parts,
     provenance,
 )
-from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.words.numbers import percent
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Ranking, Store, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import nothing_words, tells, top_rows

@@ -25,7 +25,8 @@ from conceptlrp.lrp import Target
 from conceptlrp.report import layer_report
 from conceptlrp.report.stored_layer import mean_maps
 from conceptlrp.report.words.labels import carried_line, cause_lines
-from conceptlrp.report.words.numbers import compact, effect, percent
+from conceptlrp.report.words.numbers import compact, percent
+from conceptlrp.statistics.intervals import effect
 from tests.agreement import views
 from tests.agreement.conftest import COUNT, LAYER
 from tests.command_line import succeed

@@ -28,8 +28,9 @@ from conceptlrp.lrp.one_call import store_explainer
 from conceptlrp.networks import OthelloNet, demo_network
 from conceptlrp.othello import Corpus, Position, square_name
 from conceptlrp.report import position_report
-from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.words.numbers import percent
 from conceptlrp.runs import attribute_corpus
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 from tests.explorer.client import Client
 from tests.explorer.conftest import LAYERS

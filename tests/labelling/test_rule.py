@@ -64,21 +64,33 @@ WORDS = [
     (
         {LEFT: OWN, (0, -2): NO_OWN},
         (
-            "a square with a mover's disc to its left but no mover's disc two squares to "
-            "its left"
+            "a square with a mover's disc to its left but no mover's disc two squares "
+            "to its left"
         ),
     ),
-    ({LEFT: OWN, RIGHT: OWN}, "a square with mover's discs to its left and to its right"),
+    (
+        {LEFT: OWN, RIGHT: OWN},
+        "a square with mover's discs to its left and to its right",
+    ),
     (
         {LEFT: OWN, RIGHT: ON},
         "a square not on the right edge with a mover's disc to its left",
     ),
     ({LEFT: OWN, (0, -2): ANY & ~EMPTY}, None),
-    ({ABOVE: NO_OWN, BELOW: NO_OWN}, "a square with no mover's disc above it or below it"),
-    ({ABOVE: NO_OWN & ~OFF}, "a square not on the top edge with no mover's disc above it"),
+    (
+        {ABOVE: NO_OWN, BELOW: NO_OWN},
+        "a square with no mover's disc above it or below it",
+    ),
+    (
+        {ABOVE: NO_OWN & ~OFF},
+        "a square not on the top edge with no mover's disc above it",
+    ),
     ({ABOVE: OWN | OFF}, "a square with a mover's disc or the edge above it"),
     ({ABOVE: OWN | OPPONENT | OFF}, "a square with no empty square above it"),
-    ({HERE: OWN | EMPTY}, "a square with neither an opponent's disc nor a legal move on it"),
+    (
+        {HERE: OWN | EMPTY},
+        "a square with neither an opponent's disc nor a legal move on it",
+    ),
     (
         {HERE: NO_OPPONENT, LEFT: OPPONENT},
         "a square with an opponent's disc to its left but no opponent's disc on it",
@@ -202,8 +214,8 @@ def test_two_alternatives_that_are_said_alike_hold_alike(size):
         (
             {ABOVE: NO_OWN, BELOW: NO_OWN, RIGHT: OPPONENT},
             (
-                "a square with an opponent's disc to its right but no mover's disc above "
-                "it or below it"
+                "a square with an opponent's disc to its right but no mover's disc "
+                "above it or below it"
             ),
         ),
         (
@@ -271,7 +283,9 @@ def test_either_of_two_cases_is_enough(boards):
 def test_a_rule_of_the_whole_board_names_its_squares(boards):
     rule = rule_of({(0, 0): OWN, (7, 7): OWN, (2, 3): EMPTY | LEGAL}, window=0)
 
-    assert rule.sentence == "a board with mover's discs on a1 and on h8 but no disc on d3"
+    assert (
+        rule.sentence == "a board with mover's discs on a1 and on h8 but no disc on d3"
+    )
     expected = (boards[:, 0, 0] == 1) & (boards[:, 7, 7] == 1) & (boards[:, 2, 3] == 0)
     np.testing.assert_array_equal(rule.holds(boards), expected)
 

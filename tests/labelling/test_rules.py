@@ -158,7 +158,10 @@ def test_vectors_have_rules_of_the_whole_board(played):
     ((corner, both),) = played.learn(values.astype(np.float32))
 
     assert corner.sentence == "a board with a mover's disc on a1"
-    assert both.sentence == "a board with a mover's disc on d3 and an opponent's disc on e5"
+    assert (
+        both.sentence
+        == "a board with a mover's disc on d3 and an opponent's disc on e5"
+    )
     assert both.r2 > 0.9
     np.testing.assert_array_equal(both.holds(played.boards), values[:, 1])
 

@@ -36,12 +36,11 @@ from conceptlrp.report.words.channel import (
     strip_title,
 )
 from conceptlrp.report.words.labels import (
-    carried_line,
-    cause_lines,
     heading,
     label_interval,
     random_line,
     rule_line,
+    rule_title,
     squares_line,
     verdict,
 )
@@ -84,10 +83,9 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         squares_line=squares_line,
         interval=label_interval,
         untested=UNTESTED,
-        cause=cause_lines(report),
-        carried=carried_line(report),
         control=random_line(report),
         rule=rule_line,
+        rule_title=rule_title,
     )
     site.write_data(concept_data(layer, channel), report.to_dict())
 

@@ -32,12 +32,12 @@ from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, Laye
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.numbers import (
     compact,
-    effect,
     percent,
     plural,
     signed_amount,
     signed_percent,
 )
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 
 # A page stays below 100 KB with so many maps of each layer and output.

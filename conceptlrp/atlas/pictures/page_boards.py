@@ -26,7 +26,8 @@ from conceptlrp.othello.board import squares
 from conceptlrp.reference.boards import ReferenceBoard, ToCopy
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import crop
-from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.words.numbers import percent
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 
 _POSITION = '<use href="#position"/>'

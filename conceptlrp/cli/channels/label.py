@@ -31,10 +31,8 @@ _LEGEND = (
     "In brackets: several labels fit about equally well, so the channel has no name. "
     "Effect: AUROC, or correlation r with a number, within plies, on games held out; "
     "by the largest relevance, how much more of these boards than of others have the "
-    "label; "
-    "random: what one in 200 channels of networks with random weights exceeds. "
-    "Causal: r by interchange, above 0 where more of the label raises the output, and "
-    "whether that passes; 'conceptlrp interchange' says what it rests on."
+    "label; random: what one in 200 channels of networks with random weights exceeds. "
+    "Causal: r, and whether it passes; see 'conceptlrp interchange'."
 )
 
 
@@ -132,9 +130,11 @@ def _show_counts(
 
 
 def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> None:
+    from conceptlrp.labelling.channel_name import HOW_TO_READ
+
     for name in found.layers:
         _show_layer(found, causes, name, count)
-    print_text(_LEGEND, style="dim")
+    print_text(f"{_LEGEND} {HOW_TO_READ}", style="dim")
     typer.echo(
         f"{plural(found.positions, 'position')}, {found.maps:,} with maps, "
         f"{plural(found.random_networks, 'random network')}; power {found.power:.0%}"

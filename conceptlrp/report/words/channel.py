@@ -15,13 +15,12 @@ from conceptlrp.othello import BLACK
 from conceptlrp.report.stored_layer import MAPS_OF, crop
 from conceptlrp.report.words.numbers import (
     compact,
-    effect,
     percent,
     plural,
     signed_amount,
     signed_percent,
 )
-from conceptlrp.statistics.intervals import FEW_GAMES, between
+from conceptlrp.statistics.intervals import FEW_GAMES, between, effect
 
 if TYPE_CHECKING:
     from conceptlrp.reference import ReferenceBoard
@@ -41,7 +40,7 @@ _PLACES = {"corner": "corners", "center": "the four squares in the centre"}
 _DENSE, _SUBSTANTIAL = 1.5, 0.05
 _PLACES_NAMED, _SQUARES_NAMED = 3, 4
 _KINDS = {
-    "own": "discs of the side to move",
+    "own": "the mover's discs",
     "opponent": "the opponent's discs",
     "empty": "empty squares",
 }
@@ -168,8 +167,8 @@ def location_lines(report: "ChannelReport") -> Iterator[str]:
     even = {name: percent(each.squares) for name, each in report.regions.items()}
     yield (
         f"In the heatmaps of {MAPS_OF[report.maps_of]}, {part['own']} of its "
-        f"relevance lies on own discs ({even['own']} of the squares), "
-        f"{part['opponent']} on opponent discs ({even['opponent']}) and "
+        f"relevance lies on the mover's discs ({even['own']} of the squares), "
+        f"{part['opponent']} on the opponent's ({even['opponent']}) and "
         f"{part['empty']} on empty squares ({even['empty']}); legal moves hold "
         f"{part['legal']} ({even['legal']})."
     )

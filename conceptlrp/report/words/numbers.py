@@ -68,15 +68,6 @@ def signed_percent(share: float) -> str:
     return ("+" if share > 0 else "") + percent(share)
 
 
-def effect(value: float, digits: int = 2) -> str:
-    """Write an effect size: two decimals and the sign.
-
-    >>> effect(1.234), effect(-0.5)
-    ('+1.23', '−0.50')
-    """
-    return f"{value:+.{digits}f}".replace("-", _MINUS)
-
-
 def signed_amount(value: float, digits: int = 3) -> str:
     """Write a number with three significant digits and its sign.
 
