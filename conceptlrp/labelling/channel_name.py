@@ -29,9 +29,9 @@ INTERCHANGE: Final = "interchange"
 HOW_TO_READ: Final = (
     "Names: the mover is the side to move, and the value is the mover's. Active is "
     "said of activation, used of relevance, looks and fires of where these lie on "
-    "every board. That a channel raises or lowers the output is shown by interchange, with "
-    "its map of another game's position of the same ply in place of its own: r is the "
-    "correlation of what this changes with the difference of the label."
+    "every board. That a channel raises or lowers the output is shown by interchange, "
+    "with its map of another game's position of the same ply in place of its own: r is "
+    "the correlation of what this changes with the difference of the label."
 )
 # What a name says of a channel that is high on its label, and of one that is low. One
 # that speaks for moves is MOVES, whatever measure of relevance shows it.

@@ -52,9 +52,7 @@ def own_interior(facts: Facts) -> Words:
 
 
 @SQUARE.mirror("discs in danger", "the mover's discs that a move can flip")
-@SQUARE.add(
-    "capturable discs", "square", "the opponent's discs that a move can flip"
-)
+@SQUARE.add("capturable discs", "square", "the opponent's discs that a move can flip")
 def capturable_discs(facts: Facts) -> Words:
     """Union of ``flips(P, O, m)`` over m in L(P, O)."""
     return facts.capturable

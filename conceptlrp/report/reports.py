@@ -47,7 +47,7 @@ from conceptlrp.report.words.numbers import percent
 from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Ranking, Store, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
-from conceptlrp.store.ranking import nothing_words, tells, top_rows
+from conceptlrp.store.ranking import nothing_words, tells, top_rows, until
 from conceptlrp.store.reader import AnyStore
 
 Notes = Mapping[tuple[str, int], Note]
@@ -136,9 +136,7 @@ class LayerStrips:
         rows = self._random_rows
         name = self.stored.results.evidence_of(self.stored.layer, column.channel).name
         if first_strip(name) == "inactive":
-            least = top_rows(
-                column.activation, self.count, lowest=True, groups=self._games
-            )
+            least = self._least(column.activation)
             chosen["inactive"] = StripPlan("activation", "bottom", least)
         levels = even_quantiles(column.share, QUANTILES, by="share")
         return {
@@ -163,17 +161,34 @@ class LayerStrips:
         drawn = np.random.default_rng(0).random(len(self.stored.store))
         return diverse_rows(drawn, self.count, games=self._games).rows
 
+    def _least(self, activation: NDArray[np.float32]) -> Ranking:
+        """Take the lowest, or draw from those that tie there, as most do at 0."""
+        tied = np.flatnonzero(activation == activation.min())
+        if len(tied) <= self.count:
+            least = {"lowest": True, "groups": self._games}
+            return until(top_rows(activation, self.count + 1, **least), self.count)
+        drawn = np.random.default_rng(0).random(len(tied))
+        rows = tied[diverse_rows(drawn, self.count, games=self._games[tied]).rows]
+        note = (
+            f"the activation is {activation[tied[0]]:.3g} at {len(tied):,} of "
+            f"{len(activation):,} positions; these are drawn at random among them"
+        )
+        return Ranking(rows, activation[rows], lowest=True, note=note)
+
     def _extreme(self, column: Column, kind: str) -> StripPlan:
         """Choose the boards of one end whose score speaks for a channel at all."""
         by, lowest = REFERENCE_KINDS[kind]
         strip, kept = ("bottom" if lowest else "top"), self.stored.references[kind]
         scores, maps = column.share if by == "share" else column.activation, None
+        found = None
         if kept is not None and self.count <= kept.rows.shape[1]:
             found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
             maps = kept.maps[column.channel]
-        else:
-            found = top_rows(scores, self.count, lowest=lowest, groups=self._games)
-        ranking = found[tells(found.scores, by=by, lowest=lowest)][: self.count]
+        if found is None or len(found) == self.count:
+            # One more than are shown, to know whether the last ties with it.
+            found = top_rows(scores, self.count + 1, lowest=lowest, groups=self._games)
+        ranking = found[tells(found.scores, by=by, lowest=lowest)]
+        ranking = until(ranking, self.count)
         if not len(ranking):
             end = lowest if scores.any() else None
             note = nothing_words(by, lowest=end, among=len(scores))

@@ -91,6 +91,8 @@ def carried(*rows: dict[str, float], games: int = 40) -> Interchange:
 
 NAMED = ChannelLabels(0, (label(),), 1)
 STABLE = "raises the value when the mover's lead in stable discs is large"
+LOWERS = "lowers the value when the mover has corners"
+MOBILE = "; when the mover's mobility is high, it"
 BOTH = f"{STABLE} or the mover's mobility is high"
 
 
@@ -140,7 +142,10 @@ def test_too_few_games_leave_the_cause_untested():
     ("r", "name"),
     [
         ({"own corners": 0.5}, "raises the value when the mover has corners"),
-        ({"own corners": -0.5, "mobility": 0.3}, "lowers the value when the mover has corners"),
+        (
+            {"own corners": -0.5, "mobility": 0.3},
+            "lowers the value when the mover has corners",
+        ),
         # What is nested is no rival, and two that tie are both said.
         ({"stable lead": 0.5, "own stable discs": 0.49}, STABLE),
         ({"stable lead": 0.5, "mobility": 0.49}, BOTH),
@@ -223,8 +228,16 @@ def test_the_other_way_of_a_tie_is_said():
     ("named", "r", "name"),
     [
         # What interchange does not know, does not see carried, or sees elsewhere.
-        ("corner move", {"mobility": 0.5}, "; when the mover's mobility is high, it raises the value"),
-        ("own corners", {"mobility": -0.5}, "; when the mover's mobility is high, it lowers the value"),
+        (
+            "corner move",
+            {"mobility": 0.5},
+            f"{MOBILE} raises the value",
+        ),
+        (
+            "own corners",
+            {"mobility": -0.5},
+            f"{MOBILE} lowers the value",
+        ),
         ("corner move", {"mobility": 0.1}, ""),
         ("corner move", {"mobility": 0.5, "stable lead": 0.5, "own corners": 0.5}, ""),
     ],

@@ -72,8 +72,8 @@ def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store
     found = list(layer_report(full_store, "conv1"))
 
     names = [str(report.name) for report in found]
-    assert names[0] == "best, raises the move played's logit"
-    carried = "weak, lowers the move played's logit"
+    assert names[0] == "active when 'best' is high; it raises the move played's logit"
+    carried = "lowers the move played's logit when 'weak' is high"
     assert set(names[1:]) == {carried, "unnamed"}
     assert not found[1].name.is_named
     assert found[2].name.text == carried
@@ -119,8 +119,8 @@ def test_a_name_that_fails_the_causal_check_comes_with_a_warning(
 
     report = cl.channel_report(full_store, "conv1", 0)
 
-    assert "The name 'best' fails the causal check" in report.warnings[0]
-    assert "Causal check failed." in " ".join(report.text().split())
+    assert "The name fails interchange" in report.warnings[0]
+    assert "Does not cause: it does not carry 'best'" in " ".join(report.text().split())
 
 
 def test_another_target_is_named_in_the_commands(full_store):

@@ -42,7 +42,6 @@ from conceptlrp.report.words.labels import (
     rule_line,
     rule_title,
     squares_line,
-    verdict,
 )
 from conceptlrp.report.words.numbers import (
     compact,
@@ -68,7 +67,6 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         pairs=_edited(site, report),
         size=size,
         heading=heading(report),
-        verdict=verdict(report),
         role=role(report),
         places=list(location_lines(report)),
         facts=_facts(report),

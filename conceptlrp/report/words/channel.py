@@ -256,19 +256,20 @@ def board_lines(report: "ChannelReport") -> Iterator[str]:
     for name in report.shown[:-2]:
         strip = report.strips[name]
         write = compact if strip.by == "activation" else signed_percent
-        note = f" none, {strip.note}." if strip.note else ""
+        none = "" if strip.boards else " none,"
+        note = f"{none} {strip.note}." if strip.note else ""
         yield f"{strip_title(report, name)}:{note}"
         yield from (_board(board, write) for board in strip.boards[:_BOARDS])
 
 
 def strip_title(report: "ChannelReport", name: str) -> str:
-    """Return the title of a strip, and say of the first that the name is about it."""
+    """Return the title of a strip; of the first say that the name is about it."""
     title = STRIP_WORDS[name][0]
     # What a channel carries is not seen on its boards.
     described = report.name.is_named and report.name.measure != INTERCHANGE
     if not described or name != report.shown[0]:
         return title
-    return f"{title} (the name is by {report.name.quantity})"
+    return f"{title}: the boards that the name is about"
 
 
 def _board(board: "ReferenceBoard", write: Callable[[float], str]) -> str:

@@ -17,9 +17,7 @@ from conceptlrp.labelling import (
 from conceptlrp.labelling.channel_name import (
     FEATURE_MAP,
     FIRING_PLACE,
-    INTERCHANGE,
     RULE,
-    ChannelName,
     described,
 )
 from conceptlrp.labelling.result import TELLS
@@ -68,15 +66,6 @@ def squares_line(label: NamedLabel) -> str:
     )
 
 
-def verdict(report: "ChannelReport") -> str:
-    """Say in a sentence what the channel was found to be; "" without any labels."""
-    if report.labels is None or report.statistics.dead:
-        return ""
-    if report.name.measure == INTERCHANGE:
-        return report.evidence.causes.text
-    return report.evidence.describes.text
-
-
 def rule_title(rule: Rule) -> str:
     """Say what its channel does where a rule holds: "Active on an empty square."."""
     said = described(rule.sentence, rule.sign, RULE)
@@ -117,14 +106,12 @@ def random_line(report: "ChannelReport") -> str:
     )
 
 
-def why_it_is_no_name(
-    label: NamedLabel, found: ChannelLabels, name: ChannelName
-) -> str:
+def why_it_is_no_name(label: NamedLabel, found: ChannelLabels) -> str:
     """Say why a label that fulfils every criterion is not the name."""
     if found.note:
         return f"holds, but {found.note}"
     if found.is_named:
-        return f"holds too, but '{name}' describes the channel better"
+        return "holds too, but the name describes the channel better"
     if label is not found.labels[0]:
         return f"holds, but '{found.labels[0].label}' comes before it"
     rivals = ", ".join(f"'{each}'" for each in found.rivals)
