@@ -34,6 +34,7 @@ from conceptlrp.late import pd
 from conceptlrp.statistics.intervals import (
     FEW_GAMES,
     LEAST_GAMES,
+    SAME_DRAWS,
     between,
     effect,
     fixed,
@@ -136,8 +137,9 @@ def channel_evidence(
     causes = _causes(interchange, layer, channel, name)
     if name.is_named and carried.is_named and not causes.passed:
         # What describes a channel need not be what it does to the output.
-        name = replace(name, carried=carried.label)
-        causes = _besides(interchange, layer, channel, carried.label, causes)
+        name, own = replace(name, carried=carried.label), causes.text
+        causes = _causes(interchange, layer, channel, carried)
+        causes = replace(causes, text=f"{causes.text} {own}")
     if causes.passed and interchange is not None:
         way = 1 if causes.value > 0 else -1
         name = replace(name, output=output_words(interchange.target), way=way)
@@ -251,13 +253,12 @@ def _described(
     if not found.named:
         return ChannelName(), replace(_untested(_unnamed(found)), passed=False)
     best, name = found.labels[0], channel_name(found)
-    value, random, ends = best.held_out, best.random, (best.low, best.high)
-    if best.auroc is not None:
-        value, random = best.auroc, (best.random + 1) / 2
-        ends = (best.low + 1) / 2, (best.high + 1) / 2
+    value, low, high, random = (
+        each if best.auroc is None else (each + 1) / 2
+        for each in (best.held_out, best.low, best.high, best.random)
+    )
     write = effect if best.auroc is None else fixed
-    same = "the same in every draw of games"
-    shown = between(*ends, write, games=LEAST_GAMES, same=same)
+    shown = between(low, high, write, games=LEAST_GAMES, same=SAME_DRAWS)
     what = f"its {best.measure} for '{best.label}'"
     what = "its activation for the rule" if best.measure == RULE else what
     text = (
@@ -266,9 +267,7 @@ def _described(
     )
     if name.meaning:
         text = f"{text} Here {name.meaning}."
-    return name, replace(
-        _untested(text), passed=True, value=value, low=ends[0], high=ends[1]
-    )
+    return name, Level(passed=True, value=value, low=low, high=high, games=0, text=text)
 
 
 def _noted(scored: ScoredLabels | None, layer: str, channel: int) -> bool:
@@ -337,25 +336,10 @@ def _causes(
     if not cause.passed:
         text = f"does not cause: it does not carry {what} into the output"
         return _cause_level(cause, text, passed=False)
-    is_rule = name.measure == RULE
-    when = "its rule holds on more squares" if is_rule else str(clause(name.label))
-    return _cause_level(cause, _raises(cause, interchange, when), passed=True)
-
-
-def _raises(cause: ChannelCause, interchange: Interchange, when: str) -> str:
-    way = "raises" if cause.r > 0 else "lowers"
-    return f"causes: it {way} {output_words(interchange.target)} when {when}"
-
-
-def _besides(
-    interchange: Interchange | None, layer: str, channel: int, label: str, own: Level
-) -> Level:
-    """Say that a channel carries another label than the one that describes it."""
-    assert interchange is not None
-    cause = interchange.cause(layer, channel, label)
-    text = _raises(cause, interchange, str(clause(label)))
-    found = _cause_level(cause, text, passed=True)
-    return replace(found, text=f"{found.text} {own.text}")
+    when = str(clause(name.label))
+    when = "its rule holds on more squares" if name.measure == RULE else when
+    way = f"{'raises' if cause.r > 0 else 'lowers'} {output_words(interchange.target)}"
+    return _cause_level(cause, f"causes: it {way} when {when}", passed=True)
 
 
 def _cause_level(cause: ChannelCause, text: str, *, passed: bool) -> Level:

@@ -15,7 +15,6 @@ import numpy as np
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
 from conceptlrp.labelling.channel_name import (
-    RULE,
     STRONGEST,
     ChannelName,
     OwnLabel,
@@ -23,7 +22,7 @@ from conceptlrp.labelling.channel_name import (
 )
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
-from conceptlrp.statistics.intervals import LEAST_GAMES, between, effect
+from conceptlrp.statistics.intervals import LEAST_GAMES, SAME_DRAWS, between, effect
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
@@ -113,12 +112,9 @@ class NamedLabel:
         return (self.label,) if self.auroc is None and not self.is_excess else ()
 
     def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
-        """Write the interval of the held-out effect, "" for a rule, which has none."""
-        if self.measure == RULE:
-            return ""
-        same = "the same in every draw of games"
+        """Write the interval of the held-out effect."""
         ends = self.low, self.high
-        return between(*ends, write, digits, games=LEAST_GAMES, same=same)
+        return between(*ends, write, digits, games=LEAST_GAMES, same=SAME_DRAWS)
 
 
 @dataclass(frozen=True)

@@ -285,10 +285,10 @@ def sentence(cases: Sequence[Case], size: int, *, whole: bool = False) -> str:
 
     Two that differ on one square are one; of two what they begin with is said once.
     """
-    if len(cases) == 2 and (joined := _joined(*cases, size)):
-        return sentence([joined], size, whole=whole)
+    if len(cases) == 2 and (one := _joined(cases[0], cases[1], size)):
+        return sentence([one], size, whole=whole)
     said = [("a board", "", _has(c, ())) if whole else _around(c, size) for c in cases]
-    words = []
+    words: list[str] = []
     for head, place, has in said:
         shared = words and (head, place) == said[0][:2] and has
         words.append(f"with {has}" if shared else _phrase(head, place, has))

@@ -384,10 +384,7 @@ class _Squares:
         ]
         both = members[:, [a for a, _ in pairs]] + members[:, [b for _, b in pairs]]
         closer = follows.closeness(leaf, both)
-        tried = [
-            *(((i,), close[i]) for i in best),
-            *zip(pairs, closer, strict=True),
-        ]
+        tried = [*(((i,), close[i]) for i in best), *zip(pairs, closer, strict=True)]
         found: list[dict[Cell, int]] = []
         score = 0.0
         for chosen, value in tried:

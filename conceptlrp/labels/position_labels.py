@@ -101,11 +101,7 @@ def potential_mobility_lead(facts: Facts) -> Numbers:
     return lead(facts.potential, facts.other.potential)
 
 
-@POSITION.add(
-    "frontier lead",
-    "number",
-    "how many more frontier discs the mover has",
-)
+@POSITION.add("frontier lead", "number", "how many more frontier discs the mover has")
 def frontier_lead(facts: Facts) -> Numbers:
     """``|P & dil(E)| - |O & dil(E)|``."""
     return lead(facts.frontier, facts.other.frontier)
@@ -125,11 +121,7 @@ def edge_lead(facts: Facts) -> Numbers:
     return lead(facts.own & edge, facts.opponent & edge)
 
 
-@POSITION.add(
-    "center lead",
-    "number",
-    "how many more discs the mover has in c3 to f6",
-)
+@POSITION.add("center lead", "number", "how many more discs the mover has in c3 to f6")
 def center_lead(facts: Facts) -> Numbers:
     """``|P & middle| - |O & middle|``, the middle being the central 4 x 4."""
     middle = np.uint64(facts.board.middle)
@@ -174,11 +166,7 @@ def only_x_and_c_moves(facts: Facts) -> Flags:
     return (facts.legal != 0) & ((facts.legal & ~np.uint64(risky)) == 0)
 
 
-@POSITION.add(
-    "tempo lead",
-    "number",
-    "how many more safe moves the other side lacks",
-)
+@POSITION.add("tempo lead", "number", "how many more safe moves the other side lacks")
 def tempo_lead(facts: Facts) -> Numbers:
     """``|L(P, O) & ~L(O, P) & ~(X | C)|`` less the same with the sides swapped."""
     safe = ~np.uint64(facts.board.x_squares | facts.board.c_squares)

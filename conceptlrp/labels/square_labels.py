@@ -105,9 +105,7 @@ def own_anchors(facts: Facts) -> Words:
     "opponent balanced edge", "an opponent's edge that is full, both corners empty"
 )
 @SQUARE.add(
-    "own balanced edge",
-    "square",
-    "a mover's edge that is full, both corners empty",
+    "own balanced edge", "square", "a mover's edge that is full, both corners empty"
 )
 def own_balanced_edge(facts: Facts) -> Words:
     """All squares of an edge between its corners in P, the corners in E."""
@@ -119,15 +117,8 @@ def own_balanced_edge(facts: Facts) -> Words:
     return found
 
 
-@SQUARE.mirror(
-    "opponent unbalanced edge",
-    "an opponent's edge but for one C-square",
-)
-@SQUARE.add(
-    "own unbalanced edge",
-    "square",
-    "a mover's edge but for one C-square",
-)
+@SQUARE.mirror("opponent unbalanced edge", "an opponent's edge but for one C-square")
+@SQUARE.add("own unbalanced edge", "square", "a mover's edge but for one C-square")
 def own_unbalanced_edge(facts: Facts) -> Words:
     """All squares between the corners but one C-square in P, the rest in E."""
     found = np.zeros_like(facts.own)

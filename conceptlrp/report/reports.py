@@ -165,8 +165,9 @@ class LayerStrips:
         """Take the lowest, or draw from those that tie there, as most do at 0."""
         tied = np.flatnonzero(activation == activation.min())
         if len(tied) <= self.count:
-            least = {"lowest": True, "groups": self._games}
-            return until(top_rows(activation, self.count + 1, **least), self.count)
+            more = self.count + 1
+            found = top_rows(activation, more, lowest=True, groups=self._games)
+            return until(found, self.count)
         drawn = np.random.default_rng(0).random(len(tied))
         rows = tied[diverse_rows(drawn, self.count, games=self._games[tied]).rows]
         note = (
@@ -388,7 +389,6 @@ def _report(
     results, statistics = stored.results, channel_statistics(column, stored.statistics)
     size = stored.store.manifest.board_size
     upstream, downstream = wired_channels(results.graph, layer, channel, target)
-    causes = _causes(stored, channel)
     evidence = results.evidence_of(layer, channel)
     return ChannelReport(
         layer=layer,
@@ -405,7 +405,6 @@ def _report(
         evidence=evidence,
         **_maps(stored, channel),
         **_labels(stored, channel),
-        **causes,
         effects=channel_effect(results.effects, layer, channel),
         upstream=upstream,
         downstream=downstream,
@@ -448,17 +447,4 @@ def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
         "runners_up": runners_up(labels.layers[layer], channel, labels.controls),
         "random_labelled": random,
         "exchanged_labelled": exchanged,
-    }
-
-
-def _causes(stored: StoredLayer, channel: int) -> dict[str, Any]:
-    """Return what interchange says of the best label, and of what is carried most."""
-    found, labels = stored.interchange, stored.labels
-    if found is None:
-        return {"cause": None, "carried": None}
-    held = () if labels is None else labels.channel(stored.layer, channel).labels
-    known = [each.label for each in held[:1] if each.label in found.labels]
-    return {
-        "cause": found.cause(stored.layer, channel, known[0]) if known else None,
-        "carried": found.best(stored.layer, channel),
     }

@@ -12,6 +12,7 @@ LEAST_GAMES: Final = 10
 #: Why there is no interval.
 FEW_GAMES: Final = f"fewer than {LEAST_GAMES} games"
 SAME: Final = "the same at every position"
+SAME_DRAWS: Final = "the same in every draw of games"
 
 
 def fixed(value: float, digits: int) -> str:

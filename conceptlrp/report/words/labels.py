@@ -8,25 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conceptlrp.labelling import (
-    ChannelLabels,
-    LabelCriteria,
-    NamedLabel,
-    Rule,
-)
-from conceptlrp.labelling.channel_name import (
-    FEATURE_MAP,
-    FIRING_PLACE,
-    RULE,
-    described,
-)
+from conceptlrp.labelling import ChannelLabels, LabelCriteria, NamedLabel, Rule
+from conceptlrp.labelling.channel_name import FEATURE_MAP, FIRING_PLACE, RULE, described
 from conceptlrp.labelling.result import TELLS
-from conceptlrp.report.words.numbers import (
-    compact,
-    percent,
-    signed_amount,
+from conceptlrp.report.words.numbers import compact, percent, signed_amount
+from conceptlrp.statistics.intervals import (
+    LEAST_GAMES,
+    SAME_DRAWS,
+    between,
+    effect,
+    fixed,
 )
-from conceptlrp.statistics.intervals import LEAST_GAMES, between, effect, fixed
 
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
@@ -50,11 +42,10 @@ def mapped_quantity(label: NamedLabel) -> str:
 
 def label_interval(label: "NamedLabel | RunnerUp") -> str:
     """Write the interval of the held-out effect of a label, "" if it has none."""
-    if label.low is None or label.high is None or label.measure == RULE:
+    if label.low is None:
         return ""
-    same = "the same in every draw of games"
     ends = label.low, label.high
-    return between(*ends, effect, games=LEAST_GAMES, same=same)
+    return between(*ends, effect, games=LEAST_GAMES, same=SAME_DRAWS)
 
 
 def squares_line(label: NamedLabel) -> str:
