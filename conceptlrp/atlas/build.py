@@ -127,6 +127,7 @@ def build_atlas(
         "count": min(count, store.manifest.references or count),
         "notes": dict(notes or {}),
         "strength": strength_rows(strength, store),
+        "explains": network is not None,
     }
     with updated_folder(path, overwrite=overwrite) as draft:
         site = Site(folder=draft.folder, former=draft.former, store=store, **known)

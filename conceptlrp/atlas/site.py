@@ -10,6 +10,7 @@ leaves whole files only and the next one knows which are its own.
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -27,6 +28,7 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
+from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import level_colors
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import file_stem, write_whole
@@ -52,11 +54,16 @@ from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 
 _DIGITS = 16
+# Reference boards of every channel that are looked at for positions to show.
+_REFERENCES = 8
 
 
 @dataclass(frozen=True)
 class Site:
-    """An atlas while it is written: what the `former` holds is not written again."""
+    """An atlas while it is written: what the `former` holds is not written again.
+
+    Positions get pages where there is a network that explains them.
+    """
 
     folder: Path
     store: Store
@@ -66,6 +73,7 @@ class Site:
     notes: Mapping[tuple[str, int], Note]
     strength: tuple[Any, ...] = ()
     former: Path | None = None
+    explains: bool = False
     digests: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -77,6 +85,19 @@ class Site:
     def names(self) -> Names:
         """Names of the channels that have one, by layer and channel."""
         return self.results.names
+
+    @cached_property
+    def chosen(self) -> tuple["ChosenPosition", ...]:
+        """The positions that get a page, known before any page is written."""
+        if not self.explains:
+            return ()
+        clusterings = self.results.clusterings
+        return choose_positions(self.store, clusterings, target=self.target)
+
+    @cached_property
+    def position_rows(self) -> frozenset[int]:
+        """Rows of the store that have a page, see `position_page`."""
+        return frozenset(each.row for each in self.chosen)
 
     @property
     def badges(self) -> Names:
@@ -184,6 +205,51 @@ def cluster_data(layer: str, cluster: int) -> str:
 def sprite_file(layer: str) -> str:
     """Address of the thumbnails of a layer, such as thumbnails/conv3.png."""
     return f"thumbnails/{file_stem(layer)}.png"
+
+
+@dataclass(frozen=True)
+class ChosenPosition:
+    """A row of the store that gets a page; each reason with the address it names."""
+
+    row: int
+    reasons: tuple[tuple[str, str | None], ...]
+
+
+def choose_positions(
+    store: Store,
+    clusterings: Mapping[str, Clustering],
+    *,
+    target: int | str = 0,
+    limit: int = 100,
+) -> tuple[ChosenPosition, ...]:
+    """Choose the middle of every cluster and the boards that most channels share."""
+    reasons: dict[int, list[tuple[str, str | None]]] = {}
+    for row, text, href in (*_medoids(clusterings), *_shared(store, target)):
+        if row in reasons or len(reasons) < limit:
+            reasons.setdefault(row, []).append((text, href))
+    return tuple(ChosenPosition(row, tuple(reasons[row])) for row in sorted(reasons))
+
+
+def _medoids(clusterings: Mapping[str, Clustering]) -> Iterator[tuple[int, str, str]]:
+    for layer, clustering in clusterings.items():
+        for number, rows in enumerate(clustering.typical(1)):
+            for row in rows.tolist():
+                text = f"nearest to the centre of cluster {number} of {layer}"
+                yield row, text, cluster_page(layer, number)
+
+
+def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
+    """Yield the boards that several channels have as reference, most channels first."""
+    counts: Counter[int] = Counter()
+    for layer in store.layers:
+        table = store.references(layer, "share-top", target=target)
+        if table is not None:
+            best = table.rows[:, :_REFERENCES]
+            counts.update(best[best >= 0].tolist())
+    for row, channels in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+        if channels > 1:
+            text = f"among the {_REFERENCES} most relevant boards of "
+            yield row, text + plural(channels, "channel"), None
 
 
 def _shown(value: Any) -> Any:

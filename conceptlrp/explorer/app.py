@@ -4,7 +4,7 @@
 /?text=...         a pasted transcript or position; leads to its page
 /position.json     the report of the same state
 /steering.json     what the network says with the state's channel changed
-/style.css, /explorer.css, /explorer.js
+/style.css, /explorer.css, /board.js, /explorer.js
 """
 
 import ipaddress
@@ -41,6 +41,7 @@ from conceptlrp.explorer.state import parse_pasted, parse_state
 _FILES = (
     ("style.css", "conceptlrp.atlas", "text/css"),
     ("explorer.css", "conceptlrp.explorer", "text/css"),
+    ("board.js", "conceptlrp.atlas", "text/javascript"),
     ("explorer.js", "conceptlrp.explorer", "text/javascript"),
 )
 #: Names by which a machine calls itself.

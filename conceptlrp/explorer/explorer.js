@@ -28,6 +28,7 @@
     if (!found) { location.assign(url); return; }
     main().replaceWith(document.adoptNode(found));
     document.title = page.title;
+    window.Boards.draw(main());
     const address_now = new URL(reply.url);
     address_now.hash = url.hash;
     if (push) history.pushState(null, "", address_now);

@@ -12,13 +12,7 @@ from typing import Any
 import numpy as np
 
 from conceptlrp.atlas.pages.position_pages import output_title, output_view
-from conceptlrp.atlas.pictures.page_boards import (
-    explained_square,
-    map_picture,
-    page_board,
-    position_marks,
-    position_words,
-)
+from conceptlrp.atlas.pictures.page_boards import explained_square, page_board
 from conceptlrp.atlas.site import make_templates
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.explorer.engine import ExplorerEngine
@@ -78,7 +72,6 @@ def explorer_page(engine: ExplorerEngine, state: ExplorerState) -> str:
         state=state,
         report=report,
         output=view,
-        marks=position_marks(report.position, mark=explained_square(output)),
         side=_SIDES[report.position.mover],
         value=None if math.isnan(report.value) else effect(report.value),
         squares=list(board_squares(state, report)),
@@ -111,14 +104,15 @@ def _looked_at(
     engine.check_channel(layer, channel)
     found = output.layers[layer].channel(channel)
     limit = symmetric_limit(found.heatmap)
-    title = f"Conditional heatmap of channel {channel} of {layer}"
     last = engine.layers[layer] - 1
     evidence = engine.results(output.target).evidence_of(layer, channel)
     return {
         "found": found,
         "evidence": evidence if evidence.name.is_named else None,
         "channels": last + 1,
-        "svg": map_picture(report.position, found.heatmap, limit, title),
+        "svg": page_board(
+            report.position, heatmap=found.heatmap, mark=explained_square(output)
+        ),
         "limit": limit,
         "summed": signed_amount(float(found.heatmap.sum())),
         "unit": output.unit,
@@ -185,7 +179,7 @@ def _strips(
         ("relevant", "opposed"), ("top", "bottom"), strips, strict=True
     ):
         # Where one end has no boards, the store gives those of the other.
-        cards = _cards(state, strip, limit) if strip.strip == end else []
+        cards = _cards(state, strip) if strip.strip == end else []
         shown.append((STRIP_WORDS[name][0], cards, strip.note))
     return {
         "strips": shown,
@@ -263,20 +257,15 @@ def _kept(state: ExplorerState) -> list[tuple[str, str]]:
     return [(name, value) for name, value in state.changed().items() if name in kept]
 
 
-def _cards(
-    state: ExplorerState, boards: ReferenceBoards, limit: float
-) -> list[dict[str, str]]:
+def _cards(state: ExplorerState, boards: ReferenceBoards) -> list[dict[str, str]]:
     heatmaps, cards = boards.heatmaps, []
     for place, board in enumerate(boards.boards):
         if board.score:
             position = board.position
-            words, marks = position_words(position), position_marks(position)
             heatmap = None if heatmaps is None else heatmaps[place]
             cards.append(
                 {
-                    "svg": page_board(
-                        position.size, words, marks, heatmap=heatmap, limit=limit
-                    ),
+                    "svg": page_board(position, heatmap=heatmap),
                     "score": signed_percent(board.score),
                     "description": board.description,
                     "href": state.at(position).href,

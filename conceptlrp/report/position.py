@@ -27,7 +27,7 @@ from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.othello.positions import as_position
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
-from conceptlrp.report.words.numbers import percent, signed_amount, signed_percent
+from conceptlrp.report.words.numbers import percent, signed_percent
 from conceptlrp.report.words.relevance import gradient_words, relevance_words
 from conceptlrp.store import Store
 
@@ -139,7 +139,7 @@ class PositionReport:
                     limit=symmetric_limit(each.heatmap),
                 ),
                 (
-                    f"{each.target}: {signed_amount(each.explained)} {each.unit}",
+                    f"{each.target}: {each.totals}",
                     *_top_words(each),
                 ),
             )
@@ -221,6 +221,7 @@ def position_report(
         conditional=_conditions(explainer, layers),
         baseline=above,
     )
+    biases = explainer.biases(position, targets=targets)[0]
     policy = _policy(position, found)
     # Only now it is known which move is the best.
     best = _named(move or policy[0].move, position)
@@ -228,7 +229,10 @@ def position_report(
         msg = f"move '{best}' is contrasted with itself, expected another legal move"
         raise TargetError(msg)
     kind = explainer.value_kind
-    outputs = [_output(found, i, policy, count, kind) for i in range(len(targets))]
+    outputs = [
+        _output(found, i, policy, count, kind, float(kept))
+        for i, kept in enumerate(biases)
+    ]
     return PositionReport(
         position=position,
         row=row,
@@ -333,6 +337,7 @@ def _output(
     policy: tuple[MovePolicy, ...],
     n_top: int,
     value_kind: str,
+    biases: float,
 ) -> ExplainedOutput:
     size = found.heatmap.shape[-1]
     target = Target.parse(found.targets[place], size).with_best(policy[0].square, size)
@@ -341,6 +346,7 @@ def _output(
         unit=unit_of(target, value_kind),
         squares=target.named_squares,
         explained=float(found.explained[0, place]),
+        biases=biases,
         heatmap=found.heatmap[0, place],
         layers={
             name: LayerMaps(

@@ -1,6 +1,5 @@
 import itertools
 import json
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -104,11 +103,11 @@ def test_the_medoid_comes_first_and_the_least_likely_boards_apart(labelled, page
     facts = cluster_facts(store, clustering, count=4)
 
     for number, page in enumerate(pages):
-        boards = [t for t in page.text if re.fullmatch(r"[-XO]{64} [XO]", t)]
+        boards = [int(each["data-r"]) for each in page.boards]
         medoid = facts.descriptions[number].medoid
         least = clustering.rows[facts.atypical(number, 1)[0]]
-        assert boards[0] == store.positions.position(medoid).obf()
-        assert boards[4] == store.positions.position(int(least)).obf()
+        assert boards[0] == medoid
+        assert boards[4] == least
         assert len(boards) == 12
 
 

@@ -203,7 +203,8 @@ def test_a_side_without_a_move_passes(client) -> None:
 def test_a_page_without_the_script_has_everything(client) -> None:
     text = page(client, moves=TRANSCRIPT)
 
-    assert re.findall(r"<script[^>]*>", text) == ['<script src="/explorer.js" defer>']
+    scripts = re.findall(r"<script[^>]*>", text)
+    assert scripts == [f'<script src="/{n}.js" defer>' for n in ("board", "explorer")]
     assert "onclick" not in text
     assert not re.search(r'(src|href)="(https?:)?//', text)
 

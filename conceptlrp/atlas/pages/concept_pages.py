@@ -12,13 +12,8 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg
-from conceptlrp.atlas.pictures.page_boards import (
-    CardMaker,
-    page_board,
-    position_marks,
-    position_words,
-)
-from conceptlrp.atlas.site import Site, concept_data, concept_page
+from conceptlrp.atlas.pictures.page_boards import CardMaker, map_only, page_board
+from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.labelling.result import UNTESTED
 from conceptlrp.labels import sentence
@@ -56,7 +51,7 @@ _MOVES_NAMED, _PAIRS = 4, 4
 def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> None:
     """Write the page of one channel, and its report as JSON."""
     layer, channel = report.layer, report.channel
-    strips, limit = _strips(report, maker)
+    strips = _strips(report, maker)
     size = site.store.manifest.board_size
     site.write(
         concept_page(layer, channel),
@@ -72,7 +67,6 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         facts=_facts(report),
         means=_mean_maps(report, size),
         strips=strips,
-        limit=limit,
         histograms=list(_histograms(report)),
         phases=list(_phases(report)),
         effect=None if report.effects is None else _effect(report, size),
@@ -85,26 +79,27 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         rule=rule_line,
         rule_title=rule_title,
     )
-    site.write_data(concept_data(layer, channel), report.to_dict())
 
 
-def _strips(
-    report: ChannelReport, maker: CardMaker
-) -> tuple[list[dict[str, Any]], float]:
-    """Collect the strips, all on one scale of colours, and its limit."""
-    found = {name: report.strips[name] for name in report.shown}
-    maps = [each.heatmaps for each in found.values() if each.heatmaps is not None]
-    limit = max((symmetric_limit(each) for each in maps if len(each)), default=0.0)
+def _strips(report: ChannelReport, maker: CardMaker) -> list[dict[str, Any]]:
+    """Collect the strips, each with the limit of its scale of colours."""
     strips = []
-    for name, boards in found.items():
+    for name in report.shown:
+        boards = report.strips[name]
         active = boards.by == "activation"
         write: Callable[[float], str] = compact if active else signed_percent
         heatmaps, text = boards.heatmaps, STRIP_WORDS[name][1]
         title = strip_title(report, name)
-        cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps, limit=limit)
-        known = {"name": name, "title": title, "text": text, "cards": cards}
-        strips.append({**known, "mapped": heatmaps is not None, "note": boards.note})
-    return strips, limit
+        cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps)
+        known: dict[str, Any] = {
+            "name": name,
+            "title": title,
+            "text": text,
+            "cards": cards,
+        }
+        limit = 0.0 if heatmaps is None else symmetric_limit(heatmaps)
+        strips.append({**known, "limit": limit, "note": boards.note})
+    return strips
 
 
 def _edited(site: Site, report: ChannelReport) -> list[tuple[Markup, Markup, str]]:
@@ -139,8 +134,7 @@ def _edited(site: Site, report: ChannelReport) -> list[tuple[Markup, Markup, str
 def _bare(discs: NDArray[np.uint64], size: int, mark: int) -> Markup:
     own, opponent = discs.tolist()
     position = Position(own, opponent, size=size)
-    words = position_words(position, mark=mark)
-    return page_board(size, words, position_marks(position, mark=mark))
+    return page_board(position, mark=mark)
 
 
 def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
@@ -169,22 +163,11 @@ def _mean_maps(
     known = {side: heat for side, heat in maps.items() if heat is not None}
     limit = max((symmetric_limit(heat) for heat in known.values()), default=0.0)
     pictures = [
-        (f"Where it speaks {side}", _flat(f"Mean map {side}", heat, size, limit))
+        (f"Where it speaks {side}", map_only(size, heat))
         for side, heat in known.items()
         if limit
     ]
     return pictures, limit
-
-
-def _flat(title: str, heat: NDArray[np.floating], size: int, limit: float) -> Markup:
-    """Draw a map without discs; its strongest squares are told in words."""
-    order = np.argsort(-np.abs(np.nan_to_num(heat)), axis=None, kind="stable")
-    strongest = ", ".join(
-        f"{_square(i, size)} {compact(float(heat.flat[i]))}" for i in order[:4].tolist()
-    )
-    return page_board(
-        size, f"{title}, strongest at {strongest}", "", heatmap=heat, limit=limit
-    )
 
 
 def _square(index: int, size: int) -> str:
@@ -227,7 +210,7 @@ def _effect(report: ChannelReport, size: int) -> dict[str, Any]:
         ("control", found.control, found.control_low, found.control_high),
     ]
     return {
-        "policy": _flat("Fall of each square's logit", found.policy, size, limit),
+        "policy": map_only(size, found.policy),
         "limit": limit,
         "moves": tuple(_moves(found, size)),
         "chart": intervals_svg(rows, unit=report.unit),

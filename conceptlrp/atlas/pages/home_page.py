@@ -47,7 +47,7 @@ def write_home_page(
     """Write the first page, what it loads, and the pages about the whole atlas."""
     places = places_of_columns(np.concatenate([each.columns for each in parts], axis=1))
     site.write_bytes("index.js", index_script(parts, places, unit=site.unit))
-    for name in ("style.css", "atlas.js"):
+    for name in ("style.css", "board.js", "atlas.js"):
         site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
     examples = [part.example for part in parts if part.example]
     verdict = site.results.verdict
@@ -87,16 +87,10 @@ def _whole_pages(
         write_graph_page(site, site.results.graph)
         yield GRAPH_PAGE, "Concept graph"
     if explainer is not None:
-        from conceptlrp.atlas.pages.position_pages import (
-            choose_positions,
-            write_position_pages,
-        )
+        from conceptlrp.atlas.pages.position_pages import write_position_pages
 
-        chosen = choose_positions(
-            site.store, site.results.clusterings, target=site.target
-        )
-        write_position_pages(site, explainer, chosen, on_progress)
-        yield "positions/index.html", f"{plural(len(chosen), 'position')} in full"
+        write_position_pages(site, explainer, site.chosen, on_progress)
+        yield "positions/index.html", f"{plural(len(site.chosen), 'position')} in full"
     for number, other in enumerate(others):
         compared = write_compare_page(site, other, number)
         yield compare_page(number), f"Beside {compared.names[1]}"

@@ -8,20 +8,11 @@ each. Shapes use n x n squares.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from conceptlrp.atlas.pictures.page_boards import (
-    explained_square,
-    map_picture,
-    page_board,
-    position_marks,
-    position_words,
-)
-from conceptlrp.atlas.site import Site, cluster_page, concept_page, position_page
-from conceptlrp.clustering import Clustering
+from conceptlrp.atlas.pictures.page_boards import explained_square, page_board
+from conceptlrp.atlas.site import ChosenPosition, Site, concept_page, position_page
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.lrp import Contrast, Explainer, Move, Target, Value
 from conceptlrp.othello import BLACK, PASS, Position, square_name
@@ -33,64 +24,15 @@ from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.numbers import (
     compact,
     percent,
-    plural,
     signed_amount,
     signed_percent,
 )
 from conceptlrp.statistics.intervals import effect
-from conceptlrp.store import Store
 
 # A page stays below 100 KB with so many maps of each layer and output.
 _CHANNELS = 4
-# Reference boards of every channel that are looked at.
-_REFERENCES = 8
 
 ChannelHref = Callable[[str, int], str | None]
-
-
-@dataclass(frozen=True)
-class ChosenPosition:
-    """A row of the store that gets a page; each reason with the address it names."""
-
-    row: int
-    reasons: tuple[tuple[str, str | None], ...]
-
-
-def choose_positions(
-    store: Store,
-    clusterings: Mapping[str, Clustering],
-    *,
-    target: int | str = 0,
-    limit: int = 100,
-) -> tuple[ChosenPosition, ...]:
-    """Choose the middle of every cluster and the boards that most channels share."""
-    reasons: dict[int, list[tuple[str, str | None]]] = {}
-    for row, text, href in (*_medoids(clusterings), *_shared(store, target)):
-        if row in reasons or len(reasons) < limit:
-            reasons.setdefault(row, []).append((text, href))
-    return tuple(ChosenPosition(row, tuple(reasons[row])) for row in sorted(reasons))
-
-
-def _medoids(clusterings: Mapping[str, Clustering]) -> Iterator[tuple[int, str, str]]:
-    for layer, clustering in clusterings.items():
-        for number, rows in enumerate(clustering.typical(1)):
-            for row in rows.tolist():
-                text = f"nearest to the centre of cluster {number} of {layer}"
-                yield row, text, cluster_page(layer, number)
-
-
-def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
-    """Yield the boards that several channels have as reference, most channels first."""
-    counts: Counter[int] = Counter()
-    for layer in store.layers:
-        table = store.references(layer, "share-top", target=target)
-        if table is not None:
-            best = table.rows[:, :_REFERENCES]
-            counts.update(best[best >= 0].tolist())
-    for row, channels in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
-        if channels > 1:
-            text = f"among the {_REFERENCES} most relevant boards of "
-            yield row, text + plural(channels, "channel"), None
 
 
 def write_position_pages(
@@ -131,7 +73,6 @@ def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
 
     return {
         "size": position.size,
-        "marks": position_marks(position, mark=explained_square(report.move)),
         "side": "black" if position.mover == BLACK else "white",
         "description": corpus.describe(row),
         "outputs": [
@@ -147,10 +88,9 @@ def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
 
 def _listed(site: Site, chosen: ChosenPosition) -> dict[str, Any]:
     position = site.store.positions.position(chosen.row)
-    words, marks = position_words(position), position_marks(position)
     return {
         "row": chosen.row,
-        "svg": page_board(position.size, words, marks),
+        "svg": page_board(position, r=chosen.row),
         "move": f"{'Black' if position.mover == BLACK else 'White'} to move",
         "description": site.store.positions.describe(chosen.row),
         "reasons": [text for text, _ in chosen.reasons],
@@ -184,18 +124,18 @@ def output_view(
     cell_href: ChannelHref = lambda _layer, _channel: None,
     names: StoredResults | None = None,
 ) -> dict[str, Any]:
-    """Draw an output, of which `summed` reaches the board, with its channels."""
+    """Draw an output with its channels."""
     limit, title = symmetric_limit(output.heatmap), output_title(output)
-    words = f"Relevance for {title.lower()}; {position_words(position)}"
     return {
         "title": title,
-        "explained": signed_amount(output.explained),
-        "summed": signed_amount(float(output.heatmap.sum())),
+        "totals": output.totals,
         "unit": output.unit,
-        "svg": map_picture(position, output.heatmap, limit, words),
+        "svg": page_board(
+            position, heatmap=output.heatmap, mark=explained_square(output)
+        ),
         "limit": limit,
         "layers": [
-            _layer_view(position, layer, output.unit, channel_href, cell_href, names)
+            _layer_view(position, layer, output, channel_href, cell_href, names)
             for layer in output.layers.values()
         ],
     }
@@ -204,7 +144,7 @@ def output_view(
 def _layer_view(
     position: Position,
     layer: LayerMaps,
-    unit: str,
+    output: ExplainedOutput,
     channel_href: ChannelHref,
     cell_href: ChannelHref,
     names: StoredResults | None,
@@ -214,8 +154,8 @@ def _layer_view(
     limit = symmetric_limit([*(each.heatmap for each in top), atlas.relevance])
 
     def picture(channel: int) -> str:
-        title = f"Conditional heatmap of channel {channel} of {name}"
-        return map_picture(position, layer.maps[channel], limit, title)
+        mark = explained_square(output)
+        return page_board(position, heatmap=layer.maps[channel], mark=mark)
 
     def linked(channel: int, href: ChannelHref) -> tuple[int | None, str | None]:
         return (None, None) if channel == NO_CHANNEL else (channel, href(name, channel))
@@ -226,7 +166,7 @@ def _layer_view(
     return {
         "name": name,
         "channels": len(layer),
-        "limit": f"\N{PLUS-MINUS SIGN}{compact(limit)} {unit}",
+        "limit": f"\N{PLUS-MINUS SIGN}{compact(limit)} {output.unit}",
         "cards": [
             {
                 "channel": each.channel,

@@ -2,6 +2,9 @@
 
 import math
 import unicodedata
+from collections.abc import Sequence
+
+from conceptlrp.statistics.intervals import effect
 
 # Controls, formats such as overrides of direction, surrogates, line separators.
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -75,6 +78,26 @@ def signed_amount(value: float, digits: int = 3) -> str:
     ('+0.123', '−2')
     """
     return ("+" if value > 0 else "") + compact(value, digits)
+
+
+def adding_up(parts: Sequence[float]) -> tuple[str, ...]:
+    """Write a sum and its parts, rounded so that they add up as they are written.
+
+    >>> adding_up([1.474, 1.214, -0.0004])
+    ('+2.69', '+1.48', '+1.21', '0.00')
+    """
+    total = math.fsum(parts)
+    largest = max(map(abs, (total, *parts)))
+    digits = 2 - math.floor(math.log10(largest)) if largest else 2
+    digits = min(max(digits, 0), 9)
+    steps = [part * 10**digits for part in parts]
+    whole = [math.floor(step) for step in steps]
+    # Those that lose most by rounding down are rounded up.
+    order = sorted(range(len(parts)), key=lambda i: whole[i] - steps[i])
+    for i in order[: round(total * 10**digits) - sum(whole)]:
+        whole[i] += 1
+    every = [number / 10**digits for number in (sum(whole), *whole)]
+    return tuple(effect(each, digits) if each else f"{0:.{digits}f}" for each in every)
 
 
 def visible(text: str) -> str:
