@@ -4,7 +4,7 @@
    <span class="bd" data-m="x" data-k="f4" data-l="c5" data-h="..." data-s=".03">---XO...</span>
    Squares from a1, row by row, as in OBF. m is the side to move, k the
    explained move, l the last one; h has a letter a square, in thirtieths of s, the
-   largest magnitude of the map. r is the row of the store, p the page of the position,
+   largest magnitude of the map. r is the row of the store, p that it has a page,
    g the moves of its game, y how many were played, t how it is turned (0 to 7). The
    same picture as conceptlrp/drawing/board.py, by the same numbers. */
 (() => {
@@ -264,6 +264,11 @@
   }
 
   /* ---- Every board is a door ---- */
+  // Where the pages are, from this one; in an atlas of one file the address says it.
+  function root() {
+    const sheet = document.querySelector('link[rel="stylesheet"][href$="style.css"]');
+    return sheet ? sheet.getAttribute("href").replace(/style\.css$/, "") : "#/";
+  }
   let box = null, opened = null, at = 0, boards = [], own = 0, shows = { heat: true, discs: true };
   function lightbox() {
     const picture = make("div", { className: "picture" }), text = make("div", { className: "text" });
@@ -308,7 +313,7 @@
     const caption = (element.closest("figure") || element).querySelector("figcaption");
     const parts = caption ? [...caption.cloneNode(true).childNodes].filter((each) => each.nodeName !== "DETAILS") : [];
     const links = make("p", { className: "links" });
-    if (board.page) links.append(make("a", { href: board.page, textContent: "Open the position" }));
+    if (board.page) links.append(make("a", { href: root() + `positions/p${board.row.padStart(7, "0")}.html`, textContent: "Open the position" }));
     const obf = `${board.squares.replace(/x/g, "X").replace(/o/g, "O")} ${board.mover.toUpperCase()};`;
     const asked = board.moves && !board.turned ? board.moves.slice(0, 2 * board.ply) : obf;
     const explorer = /^https?:/.test(location.protocol) ? "/" : "http://127.0.0.1:8000/";

@@ -76,6 +76,11 @@ class Site:
     explains: bool = False
     digests: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def key(self) -> str:
+        """By what a browser keeps notes on channels: the same network, the same key."""
+        return str(self.store.manifest.network.get("digest", ""))[:12]
+
     @cached_property
     def results(self) -> StoredResults:
         """What was derived from the store."""
@@ -176,9 +181,9 @@ def concept_page(layer: str, channel: int) -> str:
     return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
 
 
-def layer_page(layer: str) -> str:
-    """Address of a layer's page, such as layers/conv3.html."""
-    return f"layers/{file_stem(layer)}.html"
+def layer_page(layer: str, sheet: int = 0) -> str:
+    """Address of a page of a layer: layers/conv3.html, then layers/conv3/2.html."""
+    return f"layers/{file_stem(layer)}{f'/{sheet + 1}' if sheet else ''}.html"
 
 
 def position_page(row: int) -> str:
@@ -195,16 +200,6 @@ def cluster_page(layer: str, cluster: int) -> str:
     """Address of a cluster's page, such as clusters/conv3/k03.html; -1 is the noise."""
     name = "noise" if cluster < 0 else f"k{cluster:02d}"
     return f"clusters/{file_stem(layer)}/{name}.html"
-
-
-def cluster_data(layer: str, cluster: int) -> str:
-    """Address of what is known of a cluster as JSON."""
-    return cluster_page(layer, cluster).removesuffix("html") + "json"
-
-
-def sprite_file(layer: str) -> str:
-    """Address of the thumbnails of a layer, such as thumbnails/conv3.png."""
-    return f"thumbnails/{file_stem(layer)}.png"
 
 
 @dataclass(frozen=True)
@@ -272,8 +267,8 @@ def make_templates(*packages: str) -> Environment:
     filters = (compact, count, effect, percent, plural, signed_percent)
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["signed"] = signed_amount
-    pages = (cluster_data, cluster_page, concept_data, concept_page, layer_page)
-    addresses = (*pages, position_page, sprite_file)
+    pages = (cluster_page, concept_data, concept_page, layer_page)
+    addresses = (*pages, position_page)
     environment.globals |= {each.__name__: each for each in addresses}
     environment.globals |= {"anchor": file_stem, "colors": level_colors()}
     environment.globals["how_to_read"] = HOW_TO_READ
@@ -332,17 +327,23 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
+def read_atlas(place: Path) -> dict[str, Any] | None:
+    """Read the marker of an atlas; whoever made it, its files lead nowhere outside."""
+    record = read_marker(place, MARKER, _KIND) or {}
+    files = record.get("files")
+    is_list = isinstance(files, dict) and all(map(_ADDRESS.fullmatch, files))
+    return record if is_list else None
+
+
 def _read_marker(place: Path) -> dict[str, Any]:
-    """Read the list of files; whoever made it, it leads nowhere outside."""
     if not (place / MARKER).is_file():
         msg = (
             f"{place}: is not of the kind to be written (it has no {MARKER}) and is "
             "not replaced; choose another name"
         )
         raise OutputExistsError(msg)
-    record = read_marker(place, MARKER, _KIND) or {}
-    addresses = record.get("files")
-    if isinstance(addresses, dict) and all(map(_ADDRESS.fullmatch, addresses)):
+    record = read_atlas(place)
+    if record is not None:
         return record
     msg = (
         f"{place}: its {MARKER} does not list the files of the atlas, so that "

@@ -78,8 +78,8 @@ class ChannelReport:
     statistics, phases : ChannelStatistics, tuple of PhaseStatistics
         How much and how often, over all and for every ten plies.
     moves : tuple of MoveStatistics
-        The explained moves where it has the largest part, largest first, of those
-        that are explained on ten positions or more; none for the value.
+        The explained moves, those first where it has the largest part, of those that
+        are explained on ten positions or more; none for the value.
     strips : mapping of str to ReferenceBoards
         By each of "relevant", "opposed", "active", "quantiles" and "random"; boards
         are described when they are first looked at. Boards whose score has the

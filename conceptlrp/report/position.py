@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
@@ -222,7 +222,7 @@ def position_report(
         baseline=above,
     )
     biases = explainer.biases(position, targets=targets)[0]
-    policy = _policy(position, found)
+    policy = move_policies(position, found.logits[0])
     # Only now it is known which move is the best.
     best = _named(move or policy[0].move, position)
     if against is not None and best == _named(against, position):
@@ -312,8 +312,8 @@ def _conditions(explainer: Explainer, layers: Sequence[str] | None) -> Any:
     }
 
 
-def _policy(position: Position, found: Attribution) -> tuple[MovePolicy, ...]:
-    logits = found.logits[0]
+def move_policies(position: Position, logits: NDArray[Any]) -> tuple[MovePolicy, ...]:
+    """Name the legal moves with their logits (A,), the likeliest first."""
     if len(logits) == position.size**2:
         # A network without an output for the pass gives it no logit.
         logits = np.append(logits, np.nan)

@@ -15,9 +15,12 @@ from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg
 from conceptlrp.atlas.pictures.page_boards import CardMaker, map_only, page_board
 from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.labelling.channel_name import FIRING_PLACE, PLACE
+from conceptlrp.labelling.evidence import LEVELS
 from conceptlrp.labelling.result import UNTESTED
 from conceptlrp.labels import sentence
-from conceptlrp.othello import Position, square_name
+from conceptlrp.othello import PASS, Position, parse_square, square_name
+from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.findings import ChannelEffect
 from conceptlrp.report.stored_layer import MAPS_OF
@@ -46,6 +49,9 @@ from conceptlrp.report.words.numbers import (
 )
 
 _MOVES_NAMED, _PAIRS = 4, 4
+# A side with less of all relevance has no map of its own.
+_MINOR = 0.1
+_PLACES = (PLACE, FIRING_PLACE)
 
 
 def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> None:
@@ -62,10 +68,12 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         pairs=_edited(site, report),
         size=size,
         heading=heading(report),
+        levels=LEVELS if report.name.is_named else (),
         role=role(report),
         places=list(location_lines(report)),
         facts=_facts(report),
-        means=_mean_maps(report, size),
+        looks=_looks(report, size),
+        served=_served(report, size),
         strips=strips,
         histograms=list(_histograms(report)),
         phases=list(_phases(report)),
@@ -91,12 +99,7 @@ def _strips(report: ChannelReport, maker: CardMaker) -> list[dict[str, Any]]:
         heatmaps, text = boards.heatmaps, STRIP_WORDS[name][1]
         title = strip_title(report, name)
         cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps)
-        known: dict[str, Any] = {
-            "name": name,
-            "title": title,
-            "text": text,
-            "cards": cards,
-        }
+        known = {"name": name, "title": title, "text": text, "cards": cards}
         limit = 0.0 if heatmaps is None else symmetric_limit(heatmaps)
         strips.append({**known, "limit": limit, "note": boards.note})
     return strips
@@ -139,35 +142,50 @@ def _bare(discs: NDArray[np.uint64], size: int, mark: int) -> Markup:
 
 def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
     found = report.statistics
-    place = f"rank {found.rank} of {report.channels}"
     at = shares(report)
-    usual = (
-        "usual share",
-        f"{at[0.25]} to {at[0.75]}",
-        f"on half of the positions; at most {at[0.0]} to {at[1.0]}",
-    )
+    usual = f"between {at[0.25]} and {at[0.75]} on half of the positions"
+    extremes = f"at least {at[0.0]} and at most {at[1.0]}"
     return (
-        ("share of relevance", percent(found.magnitude), f"mean magnitude, {place}"),
-        ("signed", signed_percent(found.mean_share), "mean share, for or against"),
-        *([usual] if found.positions > 1 else []),
+        ("mean size of the share", percent(found.magnitude), ""),
+        ("mean share", signed_percent(found.mean_share), "for or against the output"),
+        *([("share", usual, extremes)] if found.positions > 1 else []),
         ("active", percent(found.active), "of the positions"),
         ("relevant", percent(found.relevant), "of the positions"),
     )
 
 
-def _mean_maps(
-    report: ChannelReport, size: int
-) -> tuple[list[tuple[str, Markup]], float]:
-    """Draw the mean maps of either sign on one scale, and return its limit."""
+def _looks(report: ChannelReport, size: int) -> list[tuple[str, Markup, float]]:
+    """Draw where the channel looks, with the limit; either sign that matters.
+
+    A name of a place is of that place in all its orientations, and so is the map.
+    """
     maps = {"for": report.mean_positive, "against": report.mean_negative}
     known = {side: heat for side, heat in maps.items() if heat is not None}
-    limit = max((symmetric_limit(heat) for heat in known.values()), default=0.0)
-    pictures = [
-        (f"Where it speaks {side}", map_only(size, heat))
-        for side, heat in known.items()
-        if limit
-    ]
-    return pictures, limit
+    total = sum(float(np.abs(heat).sum()) for heat in known.values())
+    drawn = []
+    for side, heat in known.items():
+        if total and np.abs(heat).sum() >= _MINOR * total:
+            folded = _folded(heat) if report.name.measure in _PLACES else heat
+            title = f"where it speaks {side}"
+            drawn.append((title, map_only(size, folded), symmetric_limit(folded)))
+    return drawn
+
+
+def _folded(heat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average a map (n, n) over the eight symmetries of the board."""
+    turned = [turn_maps(heat, s) for s in range(SYMMETRIES)]
+    return np.asarray(np.mean(turned, axis=0))
+
+
+def _served(report: ChannelReport, size: int) -> tuple[Markup, float] | None:
+    """Draw the share that the channel has of each explained move, and its limit."""
+    edge = (8 - size) // 2
+    heat = np.zeros((size, size))
+    for each in report.moves:
+        square = parse_square(each.move, size)
+        if square < PASS:
+            heat[square // 8 - edge, square % 8 - edge] = each.mean_share
+    return (map_only(size, heat), symmetric_limit(heat)) if heat.any() else None
 
 
 def _square(index: int, size: int) -> str:

@@ -6,9 +6,7 @@ rank 1, which is drawn on top.
 """
 
 import math
-import struct
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +14,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.drawing.board import board_svg, quoted
-from conceptlrp.drawing.colors import symmetric_limit, to_rgb
+from conceptlrp.drawing.board import quoted
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, Corpus, Position, square_name
 from conceptlrp.reference.boards import ReferenceBoard, ToCopy
 from conceptlrp.report.explained_output import ExplainedOutput
@@ -96,36 +93,6 @@ def game_data(corpus: Corpus, row: int, symmetry: int) -> dict[str, str | int]:
     return {"g": moves, "y": before, **({"t": symmetry} if symmetry else {})}
 
 
-def sprite(maps: NDArray[np.floating], *, columns: int) -> NDArray[np.uint8]:
-    """Lay maps (C, n, n) out in rows of `columns`, each coloured to its own limit."""
-    channels, n, _ = maps.shape
-    rows = -(-channels // columns)
-    tiles = np.full((rows * columns, n, n, 3), 255, dtype=np.uint8)
-    for channel, heat in enumerate(maps):
-        tiles[channel] = to_rgb(heat, symmetric_limit(heat))
-    grid = tiles.reshape(rows, columns, n, n, 3).transpose(0, 2, 1, 3, 4)
-    return grid.reshape(rows * n, columns * n, 3)
-
-
-def png(rgb: NDArray[np.uint8]) -> bytes:
-    """Encode a picture (height, width, 3) as PNG without metadata (W3C, section 5)."""
-    height, width, _ = rgb.shape
-    lines = np.zeros((height, 1 + 3 * width), dtype=np.uint8)
-    lines[:, 1:] = rgb.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [
-        (b"IHDR", header),
-        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
-        (b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-
 @dataclass(frozen=True)
 class BoardCard:
     """One board on a page: picture, score, moves, game, and what to copy."""
@@ -140,14 +107,14 @@ class BoardCard:
 
 
 class CardMaker:
-    """Makes the cards of a store's positions; some of `pages` have one of their own."""
+    """Makes the cards of a store's positions; rows among `pages` have a page."""
 
     def __init__(
         self,
         store: Store,
         *,
         target: int | str = 0,
-        pages: Callable[[int], str | None] = lambda _: None,
+        pages: Container[int] = (),
     ) -> None:
         self._store, self._pages = store, pages
         self._marks = store.arrays.explained_square(target=target)
@@ -166,26 +133,6 @@ class CardMaker:
             for board, heatmap in zip(boards, maps, strict=True)
         )
 
-    def picture(
-        self,
-        row: int,
-        *,
-        heatmap: NDArray[np.floating] | None = None,
-        limit: float | None = None,
-        size_px: int = 176,
-    ) -> Markup:
-        """Draw one position alone, over a heatmap (n, n) if any."""
-        # board_svg escapes what it is given.
-        return Markup(
-            board_svg(
-                self._store.positions.position(row),
-                heatmap=heatmap,
-                limit=limit,
-                mark=int(self._marks[row]),
-                size_px=size_px,
-            )
-        )
-
     def board(
         self,
         row: int,
@@ -195,7 +142,7 @@ class CardMaker:
         symmetry: int | None = None,
     ) -> Markup:
         """Write the board of a row, a door to its game and its page."""
-        corpus, page = self._store.positions, self._pages(row)
+        corpus = self._store.positions
         turned = int(corpus.symmetry[row]) if symmetry is None else symmetry
         return page_board(
             position or corpus.position(row),
@@ -203,7 +150,7 @@ class CardMaker:
             mark=int(self._marks[row]),
             r=row,
             **game_data(corpus, row, turned),
-            **({"p": page} if page else {}),
+            **({"p": 1} if row in self._pages else {}),
         )
 
     def _card(
