@@ -9,7 +9,8 @@
     evaluation.html, graph.html     how far to believe it; which channels feed which
     compare.html, compare-2.html    other stores of the same positions beside this one
     index.js, home.js               all channels, for search, gallery and map
-    style.css, board.js, atlas.js   the looks, and what scripts add to them
+    style.css                       the looks
+    board.js, atlas.js, circuit.js  what scripts add to them
     atlas.json                      where the numbers come from; the list of files
 
 Nothing is fetched from a network, and everything but the search can be read without
@@ -59,7 +60,7 @@ _PARTS: Final = (
     re.compile(r'<header class="top">\n?(.*?)</header>', re.DOTALL),
     re.compile(r"<main[^>]*>\n?(.*)</main>", re.DOTALL),
 )
-_SCRIPTS: Final = ("board.js", "atlas.js", "home.js")
+_SCRIPTS: Final = ("board.js", "atlas.js", "home.js", "circuit.js")
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _LINKED: Final = re.compile(
     r'<(?:link rel="stylesheet"|script src=)[^>]*>(?:</script>)?\n?'
