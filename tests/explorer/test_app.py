@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 import httpx
 import numpy as np
 import pytest
+from torch import Tensor, nn
 
 from conceptlrp.atlas.pictures.page_boards import heat_text
 from conceptlrp.errors import FileFormatError, StoreError
@@ -27,11 +28,12 @@ from conceptlrp.explorer.state import parse_state
 from conceptlrp.lrp import Explainer, Intervention
 from conceptlrp.lrp.baselines import mean_baseline
 from conceptlrp.lrp.one_call import store_explainer
-from conceptlrp.networks import OthelloNet, demo_network
+from conceptlrp.networks import OthelloNet, adapt, demo_network
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import Corpus, Position, square_name
 from conceptlrp.report import position_report
 from conceptlrp.report.position import move_policies
+from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.numbers import percent
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.selfplay.puct import NetworkEvaluator, SearchOptions, search
@@ -425,6 +427,80 @@ def test_the_map_of_a_channel_is_that_of_the_shown_output(client, engine) -> Non
     assert (found["h"], found["s"]) == heat_text(heatmap)
     assert found["place"] == "conv4:3"
     assert client.get("/heatmap.json").status_code == 400
+
+
+def named_channels(store: Store) -> StoredResults:
+    """Name the even channels, as if that were found for the value."""
+    places = [(layer, channel) for layer in LAYERS for channel in range(0, 64, 2)]
+    found = StoredResults(store, "value")
+    # In place of what these would read.
+    vars(found)["names"] = {place: "name {}-{}".format(*place) for place in places}
+    vars(found)["badges"] = dict.fromkeys(places, "describes, causes")
+    return found
+
+
+def test_channels_are_named_wherever_they_stand(
+    client, engine, explained_store, monkeypatch
+) -> None:
+    found = named_channels(explained_store)
+    monkeypatch.setattr(engine, "results", lambda _: found)
+    items = {"layer": "conv4", "channel": "4", "against": "c5", "change:conv1:2": "0"}
+
+    text = page(client, moves=TRANSCRIPT, **items)
+
+    said = re.sub(r"<[^>]+>", " ", text)
+    places = re.findall(r"(conv\d):(\d+) +(name \S+)?", said)
+    assert len(places) > 12
+    for layer, channel, name in places:
+        assert name == found.names.get((layer, int(channel)), "")
+    cards = re.findall(r'">channel (\d+)</a>.*?</figcaption>', text)
+    shown = [c for c in cards if int(c) % 2 == 0]
+    assert shown
+    assert text.count("describes, causes") >= len(shown) + len(places) // 3
+    assert re.search(r"Channel 4 of conv4 +name conv4-4", said)
+    assert "Names are those for &lsquo;value&rsquo;" in text
+    content = client.get("/heatmap.json?layer=conv4&channel=4").json()
+    assert content["name"] == "name conv4-4"
+
+
+def test_names_by_another_target_are_better_than_none(engine, monkeypatch) -> None:
+    monkeypatch.setattr(
+        StoredResults,
+        "badges",
+        property(lambda found: {} if found.target == "played" else {("conv1", 0): ""}),
+    )
+
+    assert engine.results("f5").target == "value"
+    assert engine.results("value").target == "value"
+
+
+def test_a_network_without_a_value_is_explored(tmp_path) -> None:
+    network = adapt(PolicyAlone().eval(), size=6, outputs=("policy",))
+    corpus = Corpus.from_games(random_games(1, seed=1, size=6))
+    store = attribute_corpus(network, corpus, tmp_path / "run.crp")
+    explorer = ExplorerEngine(store_explainer(store, network), store)
+    (layer,) = explorer.layers
+
+    items = {"moves": "c2b2", "ply": "1", "search": "25", "similar": layer}
+    text = page(
+        Client(explorer_app(explorer)), **items, **{f"change:{layer}:1": "mean"}
+    )
+
+    assert "best move" in text
+    assert "expected outcome" not in text.lower()
+    assert 'id="search"' not in text
+
+
+class PolicyAlone(nn.Module):
+    """A layer and a policy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(2, 4, 3, padding=1)
+        self.policy = nn.Linear(4 * 36, 37)
+
+    def forward(self, planes: Tensor) -> Tensor:
+        return self.policy(self.first(planes).relu().flatten(1))
 
 
 def test_a_game_is_gone_through_with_policy_and_value(client) -> None:
