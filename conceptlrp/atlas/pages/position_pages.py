@@ -36,7 +36,7 @@ from conceptlrp.report.words.numbers import effect
 
 # A page stays below 100 KB with so many maps of an output, and of each layer.
 _MAPS, _CHANNELS = 16, 4
-# Channels that circuits are found among on every page; of twice as many on half of them.
+# Among so many channels every page has a circuit; among twice as many half of them.
 _SEARCHED = 256
 # Channels in which two moves differ most.
 _DIFFERENT = 12
