@@ -28,11 +28,7 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
-from conceptlrp.atlas.pictures.page_boards import (
-    explained_square,
-    map_only,
-    page_board,
-)
+from conceptlrp.atlas.pictures import page_boards as drawn
 from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import level_colors
 from conceptlrp.errors import FileFormatError, OutputExistsError
@@ -272,8 +268,9 @@ def make_templates(*packages: str) -> Environment:
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["signed"] = signed_amount
     pages = (cluster_page, concept_data, concept_page, layer_page)
-    addresses = (*pages, position_page, explained_square, map_only, page_board)
-    environment.globals |= {each.__name__: each for each in addresses}
+    boards = (drawn.explained_square, drawn.map_only, drawn.page_board)
+    known = (*pages, position_page, *boards)
+    environment.globals |= {each.__name__: each for each in known}
     environment.globals |= {"anchor": file_stem, "colors": level_colors()}
     return environment
 

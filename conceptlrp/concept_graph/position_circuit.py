@@ -18,17 +18,10 @@ from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import NOTHING, FollowedSample
 from conceptlrp.concept_graph.units import KeptUnits, pruned
-from conceptlrp.lrp import (
-    Baseline,
-    ConceptGraph,
-    Explainer,
-    Intervened,
-    Intervention,
-    Target,
-)
+from conceptlrp.lrp import Baseline, ConceptGraph, Explainer, Intervened, Intervention
 from conceptlrp.lrp.probing import VALUE, boards_of
 from conceptlrp.networks.planes import actions_of_squares, legal_actions
-from conceptlrp.othello import Corpus, Position
+from conceptlrp.othello import Corpus, Position, parse_square
 
 # Circuits are about as good as those of rounds of a tenth, in three fifths of the time.
 _DROPPED: Final = 0.2
@@ -59,8 +52,8 @@ class PositionCircuit:
     @property
     def kept(self) -> tuple[float, ...]:
         """Part of what the output is more than without channels, kept by each size."""
-        gap = self.full - self.outputs[0]
-        return tuple((o - self.outputs[0]) / gap if gap else 0.0 for o in self.outputs)
+        none = self.outputs[0]
+        return tuple((each - none) / ((self.full - none) or 1) for each in self.outputs)
 
 
 def position_circuit(
@@ -112,9 +105,9 @@ def _edges(
 
 def _followed(corpus: Corpus, target: str) -> FollowedSample:
     """Follow a target at one position."""
-    squares = Target.parse(target, corpus.size).named_squares
-    actions = [int(actions_of_squares(s, size=corpus.size)) for s in squares]
-    legal = legal_actions(corpus.own, corpus.opponent, size=corpus.size)
-    tensors = torch.from_numpy(legal), torch.tensor(actions or [VALUE])
-    nothing = torch.tensor([NOTHING])
-    return FollowedSample(np.arange(1), corpus, boards_of(corpus), *tensors, nothing)
+    action, size = VALUE, corpus.size
+    if target != "value":
+        action = int(actions_of_squares(parse_square(target, size), size=size))
+    legal = torch.from_numpy(legal_actions(corpus.own, corpus.opponent, size=size))
+    ends = torch.tensor([action]), torch.tensor([NOTHING])
+    return FollowedSample(np.arange(1), corpus, boards_of(corpus), legal, *ends)

@@ -137,7 +137,7 @@ def test_one_sentence_words_the_sum() -> None:
     logit = Totals("logits", 1.474, 1.214, 0.174)
     value = Totals("value before tanh", -0.21, np.nan, 0.4)
 
-    assert str(logit) == "logit +2.86 = board +1.48 + biases +1.21 + absorbed +0.17"
+    assert str(logit) == "logit +2.86 = board +1.47 + biases +1.22 + absorbed +0.17"
     assert str(value) == (
         "value +0.190 = board \N{MINUS SIGN}0.210 + biases and absorbed +0.400"
     )

@@ -22,18 +22,10 @@ from conceptlrp.atlas.site import ChosenPosition, Site, concept_page, position_p
 from conceptlrp.concept_graph.position_circuit import position_circuit
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
 from conceptlrp.errors import CompositeError, NetworkError
-from conceptlrp.lrp import (
-    Baseline,
-    Contrast,
-    Explainer,
-    Move,
-    Target,
-    Value,
-    mean_baseline,
-)
+from conceptlrp.lrp import Baseline, Explainer, mean_baseline
 from conceptlrp.networks.planes import with_pass
 from conceptlrp.networks.prediction import expected_outcome
-from conceptlrp.othello import BLACK, PASS, Position, square_name
+from conceptlrp.othello import BLACK, Position, square_name
 from conceptlrp.othello.board import PHASES
 from conceptlrp.progress import OnProgress
 from conceptlrp.reference.boards import move_probabilities, to_copy
@@ -42,8 +34,8 @@ from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.numbers import effect
 
-# A page stays below 100 KB with so many maps of each layer and output.
-_CHANNELS = 4
+# A page stays below 100 KB with so many maps of an output, and of each layer.
+_MAPS, _CHANNELS = 16, 4
 # Channels in which two moves differ most.
 _DIFFERENT = 12
 
@@ -98,7 +90,7 @@ def _content(
         store=site.store,
         move=best,
         against=name if name in others else others[0] if others else None,
-        count=_CHANNELS,
+        count=min(_CHANNELS, max(1, _MAPS // len(explainer.layers))),
     )
     turned = int(corpus.symmetry[row])
     game = {"r": row, **game_data(corpus, row, turned)}
@@ -175,16 +167,10 @@ def _circuit(
 
 def output_title(output: ExplainedOutput) -> str:
     """Name an output for a heading."""
-    target = Target.parse(output.target)
-    if target == Value():
+    if output.target == "value":
         return "Value"
-    if isinstance(target, Contrast):
-        return f"Move {_word(target.move)} rather than {_word(target.other)}"
-    return "Pass" if target == Move(PASS) else f"Move {target.name}"
-
-
-def _word(move: Target) -> str:
-    return "pass" if move == Move(PASS) else move.name
+    moves = ["pass" if each == "pa" else each for each in output.target.split("-")]
+    return "Pass" if moves == ["pass"] else f"Move {' rather than '.join(moves)}"
 
 
 def output_view(
