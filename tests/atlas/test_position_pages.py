@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from conceptlrp.atlas import build_atlas, build_single_file
 from conceptlrp.atlas.pages.position_pages import write_position_pages
@@ -17,8 +19,8 @@ from conceptlrp.atlas.site import (
 )
 from conceptlrp.clustering import cluster
 from conceptlrp.lrp.one_call import store_explainer
-from conceptlrp.networks import demo_network
-from conceptlrp.othello import Corpus, square_name
+from conceptlrp.networks import adapt, demo_network
+from conceptlrp.othello import Corpus, Position, square_name
 from conceptlrp.report import position_report
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.numbers import percent
@@ -162,6 +164,40 @@ def test_the_same_store_gives_the_same_pages(tmp_path, explained, chosen) -> Non
     first, again = (write(tmp_path / n, explained, chosen[:2]) for n in "ab")
 
     assert first == again
+
+
+class Plain(nn.Module):
+    """A network without a value head and without an output for a pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(2, 4, 3, padding=1)
+        self.relu = nn.ReLU()
+        self.policy = nn.Linear(256, 64)
+
+    def forward(self, planes):
+        return self.policy(self.relu(self.conv1(planes)).flatten(1))
+
+
+@pytest.mark.filterwarnings("ignore:.*no output for a pass")
+def test_a_network_of_moves_alone_has_pages_also_where_it_must_pass(tmp_path) -> None:
+    torch.manual_seed(0)
+    network = adapt(Plain().eval())
+    passing = Position.from_obf("XO" + "-" * 62 + " O")
+    others = [Position.from_transcript(game) for game in ("f5d6", "f5f6", "f5d6c3")]
+    corpus = Corpus.from_positions([passing, *others])
+    store = attribute_corpus(network, corpus, tmp_path / "run.crp", targets=["best"])
+    site = Site(
+        folder=tmp_path, store=store, target="best", title="", count=8, notes={}
+    )
+
+    rows = [ChosenPosition(row, ()) for row in range(len(corpus))]
+    write_position_pages(site, store_explainer(store, network), rows)
+
+    pages = [(tmp_path / position_page(row)).read_text() for row in range(len(corpus))]
+    assert ['class="circuit"' in page for page in pages] == [False, True, True, True]
+    assert ["rather than" in page for page in pages] == [False, True, True, True]
+    assert [re.findall(r".{20}\bnan\b.{20}", page) for page in pages] == [[]] * 4
 
 
 def test_hostile_text_is_shown_as_text(tmp_path, explained) -> None:

@@ -34,9 +34,10 @@ from conceptlrp.othello import Corpus, Position, square_name
 from conceptlrp.report import position_report
 from conceptlrp.report.position import move_policies
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.words.numbers import percent
 from conceptlrp.runs import attribute_corpus
 from conceptlrp.selfplay.puct import NetworkEvaluator, SearchOptions, search
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 from tests.explorer.client import Client
 from tests.explorer.conftest import LAYERS

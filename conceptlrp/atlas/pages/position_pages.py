@@ -32,10 +32,12 @@ from conceptlrp.reference.boards import move_probabilities, to_copy
 from conceptlrp.report import PositionReport, position_report
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.report.words.numbers import effect
+from conceptlrp.statistics.intervals import effect
 
 # A page stays below 100 KB with so many maps of an output, and of each layer.
 _MAPS, _CHANNELS = 16, 4
+# Among so many channels every page has a circuit; among twice as many half of them.
+_SEARCHED = 256
 # Channels in which two moves differ most.
 _DIFFERENT = 12
 
@@ -53,7 +55,10 @@ def write_position_pages(
     mean = site.store.baseline
     if chosen and mean.kind != "mean":
         mean = mean_baseline(explainer, site.store.positions)
+    channels = sum(map(site.store.channels, site.store.layers))
+    every = max(1, channels // _SEARCHED)
     for place, each in enumerate(chosen):
+        found = _content(site, explainer, None if place % every else mean, each.row)
         site.write(
             position_page(each.row),
             "position.html",
@@ -61,7 +66,7 @@ def write_position_pages(
             previous=rows[place],
             next=rows[place + 2],
             reasons=each.reasons,
-            **_content(site, explainer, mean, each.row),
+            **found,
         )
         if on_progress is not None:
             on_progress("positions", place + 1, len(chosen))
@@ -77,7 +82,7 @@ def write_position_pages(
 
 
 def _content(
-    site: Site, explainer: Explainer, mean: Baseline, row: int
+    site: Site, explainer: Explainer, mean: Baseline | None, row: int
 ) -> dict[str, Any]:
     corpus = site.store.positions
     position, played = corpus.position(row), int(corpus.played[row])
@@ -105,7 +110,7 @@ def _content(
             if each is not None
         ],
         "moves": two_moves(report, channel_href=_href, names=site.results),
-        "circuit": _circuit(site, explainer, mean, report),
+        "circuit": mean and _circuit(site, explainer, mean, report),
         "policy": report.policy,
         "value": None if math.isnan(report.value) else effect(report.value),
         "played": name,
@@ -145,9 +150,14 @@ def two_moves(
 def _circuit(
     site: Site, explainer: Explainer, mean: Baseline, report: PositionReport
 ) -> dict[str, Any] | None:
-    """Find the circuit of the output that names are for, if its engine can."""
+    """Find the circuit of the output that names are for, if its engine can.
+
+    A pass has none: networks may lack an output for it.
+    """
     output = next((o for o in report.outputs if o.unit == site.unit), report.move)
     position, target = report.position, output.target
+    if target == "pa":
+        return None
     try:
         found = position_circuit(explainer, position, mean, target=target)
     except (CompositeError, NetworkError):
