@@ -34,6 +34,7 @@ from conceptlrp.drawing.colors import level_colors
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import file_stem, write_whole
 from conceptlrp.jsontext import dumps
+from conceptlrp.labelling.channel_name import HOW_TO_READ
 from conceptlrp.labelling.result import Names
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.report import Note
@@ -42,7 +43,6 @@ from conceptlrp.report.words.context import games_words, has_games, provenance
 from conceptlrp.report.words.numbers import (
     compact,
     count,
-    effect,
     percent,
     plural,
     signed_amount,
@@ -51,6 +51,7 @@ from conceptlrp.report.words.numbers import (
 )
 from conceptlrp.report.words.relevance import board_words, gradient_words, relevance_of
 from conceptlrp.staging import move_into_place, read_marker, staging_folder
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 
 _DIGITS = 16
@@ -272,6 +273,7 @@ def make_templates(*packages: str) -> Environment:
     known = (*pages, position_page, *boards)
     environment.globals |= {each.__name__: each for each in known}
     environment.globals |= {"anchor": file_stem, "colors": level_colors()}
+    environment.globals["how_to_read"] = HOW_TO_READ
     return environment
 
 

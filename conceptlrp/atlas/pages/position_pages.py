@@ -32,7 +32,7 @@ from conceptlrp.reference.boards import move_probabilities, to_copy
 from conceptlrp.report import PositionReport, position_report
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.report.words.numbers import effect
+from conceptlrp.statistics.intervals import effect
 
 # A page stays below 100 KB with so many maps of an output, and of each layer.
 _MAPS, _CHANNELS = 16, 4

@@ -15,13 +15,12 @@ from conceptlrp.othello import BLACK
 from conceptlrp.report.stored_layer import MAPS_OF, crop
 from conceptlrp.report.words.numbers import (
     compact,
-    effect,
     percent,
     plural,
     signed_amount,
     signed_percent,
 )
-from conceptlrp.statistics.intervals import FEW_GAMES, between
+from conceptlrp.statistics.intervals import FEW_GAMES, between, effect
 
 if TYPE_CHECKING:
     from conceptlrp.reference import ReferenceBoard
@@ -44,7 +43,7 @@ _PLACES_NAMED, _SQUARES_NAMED = 3, 4
 # How many times its even part a square has to have to be named at a glance.
 _STRONG, _GLANCED = 3, 3
 _KINDS = {
-    "own": "discs of the side to move",
+    "own": "the mover's discs",
     "opponent": "the opponent's discs",
     "empty": "empty squares",
 }
@@ -167,8 +166,8 @@ def location_lines(report: "ChannelReport") -> Iterator[str]:
     even = {name: percent(each.squares) for name, each in report.regions.items()}
     yield (
         f"In the heatmaps of {MAPS_OF[report.maps_of]}, {part['own']} of its "
-        f"relevance lies on own discs ({even['own']} of the squares), "
-        f"{part['opponent']} on opponent discs ({even['opponent']}) and "
+        f"relevance lies on the mover's discs ({even['own']} of the squares), "
+        f"{part['opponent']} on the opponent's ({even['opponent']}) and "
         f"{part['empty']} on empty squares ({even['empty']}); legal moves hold "
         f"{part['legal']} ({even['legal']})."
     )
@@ -297,19 +296,20 @@ def board_lines(report: "ChannelReport") -> Iterator[str]:
     for name in report.shown[:-2]:
         strip = report.strips[name]
         write = compact if strip.by == "activation" else signed_percent
-        note = f" none, {strip.note}." if strip.note else ""
+        none = "" if strip.boards else " none,"
+        note = f"{none} {strip.note}." if strip.note else ""
         yield f"{strip_title(report, name)}:{note}"
         yield from (_board(board, write) for board in strip.boards[:_BOARDS])
 
 
 def strip_title(report: "ChannelReport", name: str) -> str:
-    """Return the title of a strip, and say of the first that the name is about it."""
+    """Return the title of a strip; of the first say that the name is about it."""
     title = STRIP_WORDS[name][0]
     # What a channel carries is not seen on its boards.
     described = report.name.is_named and report.name.measure != INTERCHANGE
     if not described or name != report.shown[0]:
         return title
-    return f"{title} (the name is by {report.name.quantity})"
+    return f"{title}: the boards that the name is about"
 
 
 def _board(board: "ReferenceBoard", write: Callable[[float], str]) -> str:

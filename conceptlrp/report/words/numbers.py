@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from conceptlrp.statistics.intervals import effect
+
 # Controls, formats such as overrides of direction, surrogates, line separators.
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _MINUS = "\N{MINUS SIGN}"
@@ -69,15 +71,6 @@ def signed_percent(share: float) -> str:
     ('+12%', '−5.0%')
     """
     return ("+" if share > 0 else "") + percent(share)
-
-
-def effect(value: float, digits: int = 2) -> str:
-    """Write an effect size: two decimals and the sign.
-
-    >>> effect(1.234), effect(-0.5)
-    ('+1.23', '−0.50')
-    """
-    return f"{value:+.{digits}f}".replace("-", _MINUS)
 
 
 def signed_amount(value: float, digits: int = 3) -> str:
