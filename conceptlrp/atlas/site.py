@@ -188,11 +188,6 @@ def position_page(row: int) -> str:
     return f"positions/p{row:07d}.html"
 
 
-def concept_data(layer: str, channel: int) -> str:
-    """Address of a channel's report as JSON."""
-    return concept_page(layer, channel).removesuffix("html") + "json"
-
-
 def cluster_page(layer: str, cluster: int) -> str:
     """Address of a cluster's page, such as clusters/conv3/k03.html; -1 is the noise."""
     name = "noise" if cluster < 0 else f"k{cluster:02d}"
@@ -264,7 +259,7 @@ def make_templates(*packages: str) -> Environment:
     filters = (compact, count, effect, percent, plural, signed_percent)
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["signed"] = signed_amount
-    pages = (cluster_page, concept_data, concept_page, layer_page)
+    pages = (cluster_page, concept_page, layer_page)
     boards = (drawn.explained_square, drawn.map_only, drawn.page_board)
     known = (*pages, position_page, *boards)
     environment.globals |= {each.__name__: each for each in known}
