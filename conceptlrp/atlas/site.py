@@ -105,6 +105,14 @@ class Site:
         """Rows of the store that have a page, see `position_page`."""
         return frozenset(each.row for each in self.chosen)
 
+    @cached_property
+    def named(self) -> dict[str, StoredResults]:
+        """What names channels, by the unit of the output that they explain."""
+        kind = self.store.manifest.plan.value_kind
+        every = (StoredResults(self.store, each) for each in self.store.targets)
+        own = {unit_of(each.target, kind): each for each in every if each.names}
+        return {"logits": self.results, **own, self.unit: self.results}
+
     @property
     def badges(self) -> Names:
         """What speaks for these names."""
