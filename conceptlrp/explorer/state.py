@@ -18,7 +18,7 @@ Everything is checked: what is unknown, repeated or out of range is refused.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -47,6 +47,9 @@ _CHANGE = "change:"
 _MOVES, _CHANNELS = 60, 100_000
 _MAX_TEXT = 1000
 _MAX_FACTOR, _MAX_CHANGES, _SIMULATIONS = 100, 16, 1000
+
+# Nearly all links of a page have the same moves.
+_transcript = lru_cache(64)(transcript_text)
 
 #: A layer, a channel of it, and "mean" or what it is multiplied by.
 Change = tuple[str, int, str]
@@ -172,7 +175,7 @@ class ExplorerState:
         if self.start != plain.start:
             found.append(("start", self.start.obf().replace(" ", "")))
         if self.moves:
-            found.append(("moves", transcript_text(self.moves, self.start.size)))
+            found.append(("moves", _transcript(self.moves, self.start.size)))
         for name in _KNOWN[2:]:
             value = getattr(self, name)
             if value != getattr(plain, name):
