@@ -172,10 +172,6 @@ class Site:
         }
         Draft(self.folder, self.former).write(MARKER, dumps(record, indent=True))
 
-    def write_data(self, address: str, content: Mapping[str, Any]) -> None:
-        """Write the data of a page as strict JSON."""
-        self.write_bytes(address, dumps(content))
-
 
 def concept_page(layer: str, channel: int) -> str:
     """Address of a channel's page, such as concepts/conv3/c0012.html."""
