@@ -9,11 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conceptlrp.errors import (
-    CorpusFileError,
-    StoreError,
-    check_choice,
-)
+from conceptlrp.errors import CorpusFileError, StoreError, check_choice
 from conceptlrp.files import clear_write_errors, refuse_existing, remove_unfinished
 from conceptlrp.hdf5 import clear_errors
 from conceptlrp.othello import Corpus
