@@ -94,6 +94,10 @@
     const every = [...Array(total).keys()], id = (i) => `${data.layers[layer[i]]}:${channel[i]}`;
     const levels = every.map((i) => data.levels.filter((_, l) => c.badge[i] >> l & 1));
     const served = every.map((i) => squares(i, 3)), looks = every.map((i) => squares(i, 6));
+    [c.x, c.y] = [0, 2].map((from) => every.map((i) => {
+      const value = place.get(data.places[4 * i + from]) + 81 * place.get(data.places[4 * i + from + 1]);
+      return value < 6560 ? value : -1;
+    }));
     ["score", "effect", "phase", "limit"].forEach((key) => { c[key] ??= Array(total).fill(null); });
     const text = (i) => {
       const found = data.names[c.name[i]];
@@ -123,13 +127,7 @@
     };
     return book;
   }
-  function subjectOf(topic) {
-    if (/ with | square in | square /.test(topic)) {
-      return /legal move/.test(topic) ? "next to legal moves" : /own disc/.test(topic) ? "next to own discs" :
-        /opponent's disc/.test(topic) ? "next to opponent's discs" : "empty squares";
-    }
-    return topic.replace(/^(own|opponent) /, "").replace(/ (lead|count)$/, "");
-  }
+  const subjectOf = (topic) => topic.replace(/^(own|opponent) /, "").replace(/ (lead|count)$/, "");
 
   /* ---- What a search means ---- */
   // "conv4:9" and "conv4/9" are one channel, "9" one of any layer, the rest are words.

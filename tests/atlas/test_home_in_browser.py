@@ -305,6 +305,7 @@ def test_stars_and_notes_are_kept_and_read_by_read_notes(browser, atlas, tmp_pat
         page.click(".keep .star")
         page.click(".keep button:has-text('Note')")
         page.fill(".my-note textarea", text)
+        assert violations(page) == []
         page.goto((atlas / "index.html").as_uri())
         page.click("[aria-label='Star trunk/<b>3:1']")
         page.check("[name=mine]")
