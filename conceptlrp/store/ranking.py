@@ -231,20 +231,28 @@ class RunningTop:
         )
 
 
-def score_blocks(
+def score_parts(
     shards: Shards, layer: str, by: str, target: int
 ) -> Iterator[tuple[int, Scores]]:
-    """Read one score of all channels, some shards at a time: first row and (B, C)."""
+    """Read one score of all channels, shard by shard: first row and (B, C)."""
     quantity = "relevance" if by in ("share", "relevance") else by
     index = (target,) if quantity == "relevance" else ()
     blocks = shards.blocks(f"layers/{layer}/{quantity}", index)
     norms = shards.blocks(f"layers/{layer}/norm", (target,)) if by == "share" else None
-    waiting: list[Scores] = []
-    begin = n_waiting = 0
-    for _, whole in blocks:
+    for first, whole in blocks:
         norm = next(norms)[1] if norms is not None else None
         block = whole.astype(np.float32, copy=False)
-        waiting.append(block if norm is None else share_of(block, norm))
+        yield first, (block if norm is None else share_of(block, norm))
+
+
+def score_blocks(
+    shards: Shards, layer: str, by: str, target: int
+) -> Iterator[tuple[int, Scores]]:
+    """Read one score of all channels, some shards at a time: first row and (B, C)."""
+    waiting: list[Scores] = []
+    begin = n_waiting = 0
+    for _, block in score_parts(shards, layer, by, target):
+        waiting.append(block)
         n_waiting += len(block)
         # The more rows are known, the fewer of a block are better than those.
         if n_waiting >= min(max(begin // 8, _FEWEST), _BLOCK // block.shape[1]):
@@ -307,27 +315,70 @@ def _drop_repeated(former: Keys, keys: Keys, games: NDArray[np.integer[Any]]) ->
     former[j[~is_worse], c[~is_worse]] = 0
 
 
-#: Ways to compare two vectors of relevance.
-METRICS = ("cosine", "l2")
 # Numbers that stay in a processor's cache.
 _AT_ONCE = 1 << 17
+# A length whose square is safe from underflow in single precision.
+_TINY = 1e-15
 
 Numbers = NDArray[np.float64]
 
 
-def likeness(
-    blocks: Iterator[tuple[int, Scores]], vector: Numbers, metric: str
-) -> Iterator[Numbers]:
-    """Compare every row of some blocks (B, C) with a vector (C,).
+def nearest_rows(
+    blocks: Iterator[tuple[int, Scores]],
+    vector: Numbers,
+    k: int,
+    *,
+    metric: str,
+    met: NDArray[np.bool_],
+) -> Ranking:
+    """Find the k of the rows that are `met` (N,) nearest to a vector (C,), in blocks.
 
-    Yields (B,): cosine of the angle, 0 where a vector is all zero; or the distance. A
-    row gives the same number whatever block it is in.
+    The cosine of the angle, which is 0 where a vector is all zero and then no likeness;
+    or the distance. Rows are compared in double precision, unless single precision can
+    tell that they are farther away than k others.
     """
-    compare = _cosine if metric == "cosine" else _distance
+    bound, compare = METRICS[metric]
+    sign = -1 if metric == "cosine" else 1
+    rows, keys, limit = np.empty(0, np.int64), np.empty(0), np.inf
     step = max(1, _AT_ONCE // len(vector))
-    for _, block in blocks:
-        for start in range(0, len(block), step):
-            yield compare(block[start : start + step].astype(np.float64), vector)
+    for first, block in blocks:
+        for start in range(first, first + len(block), step):
+            part = block[start - first : start - first + step]
+            with np.errstate(all="ignore"):
+                least = bound(part, vector)
+            may_be = (least <= limit) | ~np.isfinite(least)
+            near = np.flatnonzero(may_be & met[start : start + len(part)])
+            found = sign * compare(part[near].astype(np.float64), vector)
+            like = found != 0 if metric == "cosine" else slice(None)
+            rows = np.concatenate([rows, start + near[like]])
+            keys = np.concatenate([keys, found[like]])
+            best = top_rows(keys, k, lowest=True).rows
+            rows, keys = rows[best], keys[best]
+            limit = keys[-1] if 0 < len(keys) == k else np.inf
+    note = "" if len(rows) or not k else "no position is like it"
+    scores = (sign * keys).astype(np.float32)
+    return Ranking(rows, scores, lowest=metric == "l2", note=note)
+
+
+def _least_angle(rows: Scores, vector: Numbers) -> Scores:
+    """Return less than the cosine's negative in single precision; nan if unknown."""
+    unit = (vector / np.linalg.norm(vector)).astype(np.float32)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    least = -(rows @ unit) / lengths - _slack(vector)
+    return np.where(lengths > _TINY, least, np.float32(np.nan))
+
+
+def _least_distance(rows: Scores, vector: Numbers) -> Scores:
+    """Return less than the distance in single precision; not finite if unknown."""
+    gaps = rows - vector.astype(np.float32)
+    far: Scores = np.sqrt(np.einsum("ij,ij->i", gaps, gaps))
+    slack = _slack(vector)
+    return far * (1 - slack) - np.float32(slack * np.linalg.norm(vector) + _TINY)
+
+
+def _slack(vector: Numbers) -> np.float32:
+    """Bound the rounding of a sum of products over channels, in whatever order."""
+    return np.float32((len(vector) + 8) * 2.0**-23)
 
 
 def _cosine(rows: Numbers, vector: Numbers) -> Numbers:
@@ -343,3 +394,7 @@ def _cosine(rows: Numbers, vector: Numbers) -> Numbers:
 def _distance(rows: Numbers, vector: Numbers) -> Numbers:
     found: Numbers = np.sqrt(((rows - vector) ** 2).sum(1))
     return found
+
+
+#: Ways to compare two vectors of relevance.
+METRICS = {"cosine": (_least_angle, _cosine), "l2": (_least_distance, _distance)}

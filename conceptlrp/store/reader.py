@@ -29,8 +29,9 @@ from conceptlrp.store.ranking import (
     Ranking,
     RunningTop,
     check_count,
-    likeness,
+    nearest_rows,
     score_blocks,
+    score_parts,
     share_of,
     tells,
     told,
@@ -247,16 +248,11 @@ class Store(OpenedStore):
         check_count(count)
         met = self.columns.mask(where)
         vector = self._vector(layer, like, by, target)
-        blocks = score_blocks(self.shards, layer, by, self.target_index(target))
-        scores = np.concatenate(list(likeness(blocks, vector, metric)))
         if np.ndim(like) == 0:
-            met = met & (np.arange(len(self)) != like)
-        if metric == "cosine":
-            met = met & (scores != 0)
-        rows = np.flatnonzero(met)
-        best = top_rows(scores[rows], count, lowest=metric == "l2")
-        note = "" if len(rows) else "no position is like it"
-        return Ranking(rows[best.rows], best.scores, lowest=metric == "l2", note=note)
+            met = met.copy()
+            met[like] = False
+        blocks = score_parts(self.shards, layer, by, self.target_index(target))
+        return nearest_rows(blocks, vector, count, metric=metric, met=met)
 
     def _map_squares(self, layer: str, row: int) -> list[str | None]:
         """Name the square of each channel's peak, None where a map is no board.
