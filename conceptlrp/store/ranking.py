@@ -365,7 +365,8 @@ def _least_angle(rows: Scores, vector: Numbers) -> Scores:
     unit = (vector / np.linalg.norm(vector)).astype(np.float32)
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
     least = -(rows @ unit) / lengths - _slack(vector)
-    return np.where(lengths > _TINY, least, np.float32(np.nan))
+    is_known = (lengths > _TINY) & np.isfinite(lengths)
+    return np.where(is_known, least, np.float32(np.nan))
 
 
 def _least_distance(rows: Scores, vector: Numbers) -> Scores:

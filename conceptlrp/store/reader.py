@@ -250,7 +250,7 @@ class Store(OpenedStore):
         vector = self._vector(layer, like, by, target)
         if np.ndim(like) == 0:
             met = met.copy()
-            met[like] = False
+            met[np.asarray(like, np.int64)] = False
         blocks = score_parts(self.shards, layer, by, self.target_index(target))
         return nearest_rows(blocks, vector, count, metric=metric, met=met)
 
