@@ -33,11 +33,12 @@ from conceptlrp.errors import RunError
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.processes import end_in_order
 from conceptlrp.progress import OnProgress
-from conceptlrp.runs.job import Job, JobSpec, torch_threads
+from conceptlrp.runs.job import Job, Part, Task, torch_threads, unpack
 from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
-from conceptlrp.store.format.manifest import Receipt, ShardSpec
+from conceptlrp.store.format.manifest import ShardSpec
 
-PartSpec = ShardSpec | BlockSpec
+PartSpec = ShardSpec | BlockSpec | Part
+Work = Job | Task
 _MOST_THREADS = 4
 
 
@@ -109,14 +110,17 @@ class Watch:
 class Executor(Protocol):
     """Computes parts of a run."""
 
-    def run(
-        self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
-        """Compute parts and return their receipts as they come."""
+    def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
+        """Compute parts and return their receipts as they come.
+
+        Those of a task have their number and what its function returns.
+        """
 
 
-def compute_part(job: Job, spec: PartSpec, on_rows: OnRows) -> Receipt:
-    """Compute one part of a run and write it."""
+def compute_part(job: Any, spec: PartSpec, on_rows: OnRows) -> Any:
+    """Compute one part of a task, or of a run and write it."""
+    if isinstance(spec, Part):
+        return spec.index, job.function(spec.about, on_rows)
     if isinstance(spec, BlockSpec):
         return compute_block(job, spec, on_rows)
     return compute_shard(job, spec, on_rows)
@@ -124,6 +128,8 @@ def compute_part(job: Job, spec: PartSpec, on_rows: OnRows) -> Receipt:
 
 def part_name(spec: PartSpec) -> str:
     """Say what a part is, for messages."""
+    if isinstance(spec, Part):
+        return f"part {spec.index} of '{spec.stage}'"
     if isinstance(spec, BlockSpec):
         return f"block {spec.index} of the reference heatmaps"
     return f"shard {spec.index} (positions {spec.start} to {spec.stop - 1})"
@@ -133,7 +139,10 @@ def raise_for_failed(given_up: Sequence[tuple[PartSpec, str]]) -> None:
     """Raise for parts that were given up, each with the reason."""
     if given_up:
         names = "; ".join(f"{part_name(spec)} {reason}" for spec, reason in given_up)
-        msg = f"{names}; everything else is kept, resume the run to try again"
+        is_task = any(isinstance(spec, Part) for spec, _ in given_up)
+        kept = "nothing was written" if is_task else "everything else is kept"
+        again = "start it again" if is_task else "resume the run to try again"
+        msg = f"{names}; {kept}, {again}"
         raise RunError(msg)
 
 
@@ -148,9 +157,7 @@ class InProcess:
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or min(_cores(), _MOST_THREADS)
 
-    def run(
-        self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
         """Compute parts; see `Executor`."""
         n_threads = min(self.threads, len(specs)) if job.may_be_copied else 1
         with torch_threads(job.threads):
@@ -162,14 +169,14 @@ class InProcess:
 
 
 def _run_threads(
-    job: Job, n_threads: int, specs: Sequence[PartSpec], watch: Watch
-) -> Iterator[Receipt]:
+    job: Work, n_threads: int, specs: Sequence[PartSpec], watch: Watch
+) -> Iterator[Any]:
     # Tracing a network changes torch for a moment, so copies come before threads.
-    copies: SimpleQueue[Job] = SimpleQueue()
+    copies: SimpleQueue[Work] = SimpleQueue()
     for each in (job, *(job.copy() for _ in range(n_threads - 1))):
         copies.put(each)
 
-    def work(spec: PartSpec) -> Receipt:
+    def work(spec: PartSpec) -> Any:
         copy = copies.get()
         try:
             return compute_part(copy, spec, watch.advance)
@@ -216,11 +223,9 @@ class Processes:
         self.workers = workers
         self.attempts = attempts
 
-    def run(
-        self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
         """Compute parts; see `Executor`."""
-        pool = _Pool(job.spec.pack(), specs, self.attempts)
+        pool = _Pool(job.pack(), specs, self.attempts)
         try:
             for _ in range(min(self.workers, len(specs))):
                 pool.start_worker()
@@ -266,7 +271,7 @@ class _Pool:
         theirs.close()
         self._assign(_Worker(process, ours, self.waiting.popleft()))
 
-    def collect(self) -> Iterator[tuple[Receipt, PartSpec]]:
+    def collect(self) -> Iterator[tuple[Any, PartSpec]]:
         """Wait a moment for answers and failures, and return what was finished."""
         connections = [worker.connection for worker in self.workers]
         ready = wait(connections, timeout=_POLL_SECONDS)
@@ -343,7 +348,7 @@ def serve(connection: Connection, packed: bytes) -> None:
     # Ctrl-C in a terminal reaches all processes; the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        job = Job(JobSpec.unpack(packed))
+        job = unpack(packed)
         with torch_threads(job.threads):
             while True:
                 spec = connection.recv()

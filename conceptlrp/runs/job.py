@@ -15,7 +15,7 @@ import os
 import pickle
 import platform
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -146,6 +146,26 @@ def _function_parts(function: FunctionType, above: tuple[int, ...]) -> Iterator[
         yield from _parts(cell.cell_contents, above)
 
 
+def pack(thing: Any, name: str) -> bytes:
+    """Return a thing as bytes that `unpack` makes ready in another process."""
+    try:
+        # Composites hold functions, which the standard pickle refuses.
+        packed: bytes = cloudpickle.dumps(thing)
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
+        msg = (
+            f"the {name} cannot be sent to another process ({error}); compute in this "
+            "one, or leave out what cannot be pickled"
+        )
+        raise RunError(msg) from error
+    return packed
+
+
+def unpack(packed: bytes) -> "Job | Task":
+    """Make a job or a task ready to compute in this process."""
+    found: JobSpec | Task = cloudpickle.loads(packed)
+    return Job(found) if isinstance(found, JobSpec) else found
+
+
 @dataclass(frozen=True)
 class JobSpec:
     """How the positions of a folder are explained; the fields are those of `Explainer`.
@@ -166,23 +186,8 @@ class JobSpec:
     def pack(self) -> bytes:
         """Return the specification as bytes that another process can unpack."""
         for name in ("network", "composite", "heatmaps", "targets"):
-            try:
-                # Composites hold functions, which the standard pickle refuses.
-                cloudpickle.dumps(getattr(self, name))
-            except (pickle.PicklingError, TypeError, AttributeError, ValueError) as e:
-                msg = (
-                    f"the {name} cannot be sent to another process ({e}); explain in "
-                    "this one, or leave out what cannot be pickled"
-                )
-                raise RunError(msg) from e
-        packed: bytes = cloudpickle.dumps(self)
-        return packed
-
-    @staticmethod
-    def unpack(packed: bytes) -> "JobSpec":
-        """Return what `pack` made bytes of."""
-        spec: JobSpec = cloudpickle.loads(packed)
-        return spec
+            pack(getattr(self, name), name)
+        return pack(self, "run")
 
     def explainer(self) -> Explainer:
         """Make the network ready to be explained."""
@@ -256,12 +261,52 @@ class Job:
         Hooks are registered with the composite that all copies share, and a GPU
         does not get faster by it.
         """
-        native = isinstance(self.explainer.propagation, NativePropagation)
-        return native and self.explainer.device.type == "cpu"
+        return may_be_copied(self.explainer)
+
+    def pack(self) -> bytes:
+        """Return what another process makes the same job of."""
+        return self.spec.pack()
 
     def copy(self) -> "Job":
         """Return a job for another thread, which shares the positions."""
         return Job(self.spec, _quiet_explainer(self.spec), self.corpus)
+
+
+def may_be_copied(explainer: Explainer) -> bool:
+    """Whether copies may compute in several threads at once; see `Job`."""
+    native = isinstance(explainer.propagation, NativePropagation)
+    return native and explainer.device.type == "cpu"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a task: its number, what it is about, and its units."""
+
+    index: int
+    about: Any
+    size: int
+    stage: str
+
+    def __len__(self) -> int:
+        return self.size
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function of a part and of what counts its units, which writes nothing."""
+
+    function: Callable[[Any, Callable[[int], None]], Any]
+    may_be_copied: bool
+    threads: int = 1
+
+    def pack(self) -> bytes:
+        """Return what another process makes the same task of."""
+        return pack(self, "computation")
+
+    def copy(self) -> "Task":
+        """Return a task for another thread."""
+        copied: Task = cloudpickle.loads(self.pack())
+        return copied
 
 
 def make_spec(

@@ -5,7 +5,7 @@ The plan is all that the numbers depend on, checked before any is made.
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -28,6 +28,7 @@ from conceptlrp.lrp import (
 from conceptlrp.lrp.baselines import MEAN_POSITIONS, default_baseline
 from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.othello import Corpus
+from conceptlrp.progress import OnProgress
 from conceptlrp.runs.distributed import Distributed
 from conceptlrp.runs.executors import (
     Executor,
@@ -39,14 +40,18 @@ from conceptlrp.runs.executors import (
 from conceptlrp.runs.job import (
     Job,
     JobSpec,
+    Part,
+    Task,
     composite_provenance,
     corpus_provenance,
+    may_be_copied,
     network_provenance,
     package_versions,
     torch_threads,
 )
 from conceptlrp.runs.options import KeepOptions, RunOptions
 from conceptlrp.runs.parts import (
+    OnRows,
     maps_of_blocks,
     rank_references,
     reference_blocks,
@@ -104,6 +109,39 @@ def _what_is_kept(path: str) -> str:
         f"{path}: interrupted with {finished} of {n_shards} shards finished, which "
         "are kept; run the same again and ask to resume (--resume)"
     )
+
+
+def spread(
+    function: Callable[[Any, OnRows], Any],
+    parts: Sequence[Any],
+    sizes: Sequence[int],
+    *,
+    stage: str,
+    run: RunOptions | None,
+    explainer: Explainer | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[Any]:
+    """Compute a function of every part by who computes a run; results in their order.
+
+    It gets a part, and what it tells of units done, `sizes` in all. Where the explainer
+    that it uses may be copied, threads compute too; the numbers are always the same.
+    """
+    if run is not None and run.stripe is not None:
+        msg = "a stripe is of a run of 'attribute'; choose workers or a scheduler"
+        raise ValueError(msg)
+    watch, executor = Watch(on_progress), choose_executor(run or RunOptions())
+    watch.begin(stage, sum(sizes))
+    task = Task(function, explainer is not None and may_be_copied(explainer))
+    numbered = enumerate(zip(parts, sizes, strict=True))
+    specs = [Part(i, part, size, stage) for i, (part, size) in numbered]
+    with watch.signals():
+        try:
+            found = dict(executor.run(task, specs, watch))
+            watch.check()
+        except KeyboardInterrupt:
+            msg = f"interrupted in '{stage}', nothing was written; start it again"
+            raise RunInterrupted(msg) from None
+    return [found[i] for i in range(len(specs))]
 
 
 def complete_run(job: Job, executor: Executor, watch: Watch, *, verify: bool) -> None:
