@@ -315,10 +315,12 @@ def _drop_repeated(former: Keys, keys: Keys, games: NDArray[np.integer[Any]]) ->
     former[j[~is_worse], c[~is_worse]] = 0
 
 
+#: Ways to compare two vectors of relevance.
+METRICS = ("cosine", "l2")
 # Numbers that stay in a processor's cache.
 _AT_ONCE = 1 << 17
-# A length whose square is safe from underflow in single precision.
-_TINY = 1e-15
+# A sum of squares in single precision that did not lose any to underflow.
+_TINY = 1e-30
 
 Numbers = NDArray[np.float64]
 
@@ -333,53 +335,45 @@ def nearest_rows(
 ) -> Ranking:
     """Find the k of the rows that are `met` (N,) nearest to a vector (C,), in blocks.
 
-    The cosine of the angle, which is 0 where a vector is all zero and then no likeness;
-    or the distance. Rows are compared in double precision, unless single precision can
-    tell that they are farther away than k others.
+    A cosine is 0 where a vector is all zero, and then no likeness. Rows are compared in
+    double precision, unless single precision tells that they are not among the k.
     """
-    bound, compare = METRICS[metric]
-    sign = -1 if metric == "cosine" else 1
+    is_cosine, step = metric == "cosine", max(1, _AT_ONCE // len(vector))
     rows, keys, limit = np.empty(0, np.int64), np.empty(0), np.inf
-    step = max(1, _AT_ONCE // len(vector))
     for first, block in blocks:
-        for start in range(first, first + len(block), step):
-            part = block[start - first : start - first + step]
+        for start in range(0, len(block), step):
+            part, here = block[start : start + step], first + start
             with np.errstate(all="ignore"):
-                least = bound(part, vector)
+                least = _least(part, vector, is_cosine=is_cosine)
             may_be = (least <= limit) | ~np.isfinite(least)
-            near = np.flatnonzero(may_be & met[start : start + len(part)])
-            found = sign * compare(part[near].astype(np.float64), vector)
-            like = found != 0 if metric == "cosine" else slice(None)
-            rows = np.concatenate([rows, start + near[like]])
+            near = np.flatnonzero(may_be & met[here : here + len(part)])
+            exact = part[near].astype(np.float64)
+            found = -_cosine(exact, vector) if is_cosine else _distance(exact, vector)
+            like = found != 0 if is_cosine else slice(None)
+            rows = np.concatenate([rows, here + near[like]])
             keys = np.concatenate([keys, found[like]])
             best = top_rows(keys, k, lowest=True).rows
             rows, keys = rows[best], keys[best]
             limit = keys[-1] if 0 < len(keys) == k else np.inf
     note = "" if len(rows) or not k else "no position is like it"
-    scores = (sign * keys).astype(np.float32)
-    return Ranking(rows, scores, lowest=metric == "l2", note=note)
+    scores = (-keys if is_cosine else keys).astype(np.float32)
+    return Ranking(rows, scores, lowest=not is_cosine, note=note)
 
 
-def _least_angle(rows: Scores, vector: Numbers) -> Scores:
-    """Return less than the cosine's negative in single precision; nan if unknown."""
-    unit = (vector / np.linalg.norm(vector)).astype(np.float32)
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    least = -(rows @ unit) / lengths - _slack(vector)
-    is_known = (lengths > _TINY) & np.isfinite(lengths)
-    return np.where(is_known, least, np.float32(np.nan))
+def _least(rows: Scores, vector: Numbers, *, is_cosine: bool) -> Scores:
+    """Bound the distance, or the cosine's negative, from below in single precision.
 
-
-def _least_distance(rows: Scores, vector: Numbers) -> Scores:
-    """Return less than the distance in single precision; not finite if unknown."""
-    gaps = rows - vector.astype(np.float32)
-    far: Scores = np.sqrt(np.einsum("ij,ij->i", gaps, gaps))
-    slack = _slack(vector)
-    return far * (1 - slack) - np.float32(slack * np.linalg.norm(vector) + _TINY)
-
-
-def _slack(vector: Numbers) -> np.float32:
-    """Bound the rounding of a sum of products over channels, in whatever order."""
-    return np.float32((len(vector) + 8) * 2.0**-23)
+    What cannot be told is not finite. The slack is more than the rounding of a sum of
+    products over channels, in whatever order.
+    """
+    size, slack = float(np.linalg.norm(vector)), (len(vector) + 8) * 2.0**-22
+    products = rows @ (vector / size).astype(np.float32)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    if is_cosine:
+        least = -products / np.sqrt(squares) - slack
+    else:
+        least = np.sqrt((squares + size**2) * (1 - slack) - 2 * size * products)
+    return np.where((squares > _TINY) & np.isfinite(squares), least, np.float32(np.nan))
 
 
 def _cosine(rows: Numbers, vector: Numbers) -> Numbers:
@@ -395,7 +389,3 @@ def _cosine(rows: Numbers, vector: Numbers) -> Numbers:
 def _distance(rows: Numbers, vector: Numbers) -> Numbers:
     found: Numbers = np.sqrt(((rows - vector) ** 2).sum(1))
     return found
-
-
-#: Ways to compare two vectors of relevance.
-METRICS = {"cosine": (_least_angle, _cosine), "l2": (_least_distance, _distance)}

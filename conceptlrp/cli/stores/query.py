@@ -58,7 +58,7 @@ def query(
 
     known = CHANNEL_SCORES if near is None else ("share", "relevance")
     opt.check_choice("--by", by, known)
-    opt.check_choice("--metric", metric, tuple(METRICS))
+    opt.check_choice("--metric", metric, METRICS)
     asked = opt.check_exclusive(channel=channel, position=position, near=near)
     _check_question(asked, layer, where, columns)
     opened = open_store(store)
