@@ -8,9 +8,10 @@ Shapes use N positions, n of them in a block, M pairs of a position of the block
 a channel, C channels of an H x W map, and A actions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,9 @@ from conceptlrp.lrp.experiments import fitting_rows
 from conceptlrp.lrp.one_call import check_explains
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.job import TaskPart
 from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.parts import OnRows
 from conceptlrp.runs.stages import spread
 from conceptlrp.statistics.estimates import estimates, ratio
 from conceptlrp.store import open_store
@@ -55,7 +58,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Block:
-    """Positions ``numbers`` of a sample, and their part of it, passed forward."""
+    """Positions of a sample with their ``numbers`` in the whole, passed forward."""
 
     sample: FollowedSample
     passed: Passed
@@ -330,11 +333,6 @@ def tally_effects(
     """Ablate every channel of an explainer's layers at the positions of a sample."""
     step = rows_at_once or fitting_rows(explainer)
     instead = replacements(explainer, sample.corpus, ablation, seed=seed)
-    size = min(step, _BLOCK)
-    blocks = [
-        range(first, min(first + size, len(sample)))
-        for first in range(0, len(sample), size)
-    ]
 
     def tallies(part: FollowedSample) -> list[LayerTally]:
         return [
@@ -342,24 +340,19 @@ def tally_effects(
             for number, (layer, shape) in enumerate(explainer.shapes.items())
         ]
 
-    def tally(block: range, on_rows: Callable[[int], None]) -> list[LayerTally]:
-        rows = slice(block.start, block.stop)
-        part, others = sample.take(rows), instead(rows)
-        found = tallies(part)
-        with explainer.run(part.corpus) as passed, torch.no_grad():
+    def tally(part: TaskPart, on_rows: OnRows) -> list[LayerTally]:
+        rows = slice(part.start, part.stop)
+        some, others = sample.take(rows), instead(rows)
+        found = tallies(some)
+        with explainer.run(some.corpus) as passed, torch.no_grad():
             for each in found:
-                each.add(Block(part, passed, block), others[each.layer], step)
-        on_rows(len(block))
+                block = Block(some, passed, range(part.start, part.stop))
+                each.add(block, others[each.layer], step)
+        on_rows(len(part))
         return found
 
-    parts = spread(
-        tally,
-        blocks,
-        [len(block) for block in blocks],
-        stage="ablate",
-        run=run,
-        explainer=explainer,
-        on_progress=on_progress,
-    )
-    joined = zip(tallies(sample), zip(*parts, strict=True), strict=True)
-    return [whole.join(each) for whole, each in joined]
+    about: Any = {"stage": "ablate", "run": run, "on_progress": on_progress}
+    size = min(step, _BLOCK)
+    parts = spread(tally, len(sample), size, explainer=explainer, **about)
+    pairs = zip(tallies(sample), zip(*parts, strict=True), strict=True)
+    return [whole.join(some) for whole, some in pairs]

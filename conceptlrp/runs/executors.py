@@ -33,11 +33,11 @@ from conceptlrp.errors import RunError
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.processes import end_in_order
 from conceptlrp.progress import OnProgress
-from conceptlrp.runs.job import Job, Part, Task, torch_threads, unpack
+from conceptlrp.runs.job import Job, Task, TaskPart, torch_threads, unpack
 from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
 from conceptlrp.store.format.manifest import ShardSpec
 
-PartSpec = ShardSpec | BlockSpec | Part
+PartSpec = ShardSpec | BlockSpec
 Work = Job | Task
 _MOST_THREADS = 4
 
@@ -119,8 +119,8 @@ class Executor(Protocol):
 
 def compute_part(job: Any, spec: PartSpec, on_rows: OnRows) -> Any:
     """Compute one part of a task, or of a run and write it."""
-    if isinstance(spec, Part):
-        return spec.index, job.function(spec.about, on_rows)
+    if isinstance(spec, TaskPart):
+        return spec.index, job.function(spec, on_rows)
     if isinstance(spec, BlockSpec):
         return compute_block(job, spec, on_rows)
     return compute_shard(job, spec, on_rows)
@@ -128,10 +128,10 @@ def compute_part(job: Any, spec: PartSpec, on_rows: OnRows) -> Any:
 
 def part_name(spec: PartSpec) -> str:
     """Say what a part is, for messages."""
-    if isinstance(spec, Part):
-        return f"part {spec.index} of '{spec.stage}'"
     if isinstance(spec, BlockSpec):
         return f"block {spec.index} of the reference heatmaps"
+    if isinstance(spec, TaskPart):
+        return f"part {spec.index}"
     return f"shard {spec.index} (positions {spec.start} to {spec.stop - 1})"
 
 
@@ -139,10 +139,10 @@ def raise_for_failed(given_up: Sequence[tuple[PartSpec, str]]) -> None:
     """Raise for parts that were given up, each with the reason."""
     if given_up:
         names = "; ".join(f"{part_name(spec)} {reason}" for spec, reason in given_up)
-        is_task = any(isinstance(spec, Part) for spec, _ in given_up)
-        kept = "nothing was written" if is_task else "everything else is kept"
-        again = "start it again" if is_task else "resume the run to try again"
-        msg = f"{names}; {kept}, {again}"
+        what = "everything else is kept, resume the run to try again"
+        if isinstance(given_up[0][0], TaskPart):
+            what = "nothing was written, start it again"
+        msg = f"{names}; {what}"
         raise RunError(msg)
 
 

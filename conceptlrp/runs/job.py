@@ -40,7 +40,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs.options import RunOptions
 from conceptlrp.store import Plan
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.manifest import read_manifest
+from conceptlrp.store.format.manifest import ShardSpec, read_manifest
 from conceptlrp.store.writing.writer import load_baseline, read_corpus, read_plan
 
 _PACKAGES = ("h5py", "numpy", "torch", "zennit")
@@ -278,24 +278,15 @@ def may_be_copied(explainer: Explainer) -> bool:
     return native and explainer.device.type == "cpu"
 
 
-@dataclass(frozen=True)
-class Part:
-    """A part of a task: its number, what it is about, and its units."""
-
-    index: int
-    about: Any
-    size: int
-    stage: str
-
-    def __len__(self) -> int:
-        return self.size
+class TaskPart(ShardSpec):
+    """Units of a task, from `start` to before `stop`; it has no file."""
 
 
 @dataclass(frozen=True)
 class Task:
     """A function of a part and of what counts its units, which writes nothing."""
 
-    function: Callable[[Any, Callable[[int], None]], Any]
+    function: Callable[[TaskPart, Callable[[int], None]], Any]
     may_be_copied: bool
     threads: int = 1
 

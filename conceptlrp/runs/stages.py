@@ -40,8 +40,8 @@ from conceptlrp.runs.executors import (
 from conceptlrp.runs.job import (
     Job,
     JobSpec,
-    Part,
     Task,
+    TaskPart,
     composite_provenance,
     corpus_provenance,
     may_be_copied,
@@ -112,36 +112,33 @@ def _what_is_kept(path: str) -> str:
 
 
 def spread(
-    function: Callable[[Any, OnRows], Any],
-    parts: Sequence[Any],
-    sizes: Sequence[int],
+    function: Callable[[TaskPart, OnRows], Any],
+    total: int,
+    size: int,
     *,
     stage: str,
     run: RunOptions | None,
     explainer: Explainer | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[Any]:
-    """Compute a function of every part by who computes a run; results in their order.
+    """Compute a function of parts of `size` units by whom the parts of a run are.
 
-    It gets a part, and what it tells of units done, `sizes` in all. Where the explainer
-    that it uses may be copied, threads compute too; the numbers are always the same.
+    It gets a part, and what counts units done. Where the explainer that it uses may be
+    copied, threads compute too; numbers are the same whatever computes.
     """
-    if run is not None and run.stripe is not None:
-        msg = "a stripe is of a run of 'attribute'; choose workers or a scheduler"
-        raise ValueError(msg)
     watch, executor = Watch(on_progress), choose_executor(run or RunOptions())
-    watch.begin(stage, sum(sizes))
+    watch.begin(stage, total)
     task = Task(function, explainer is not None and may_be_copied(explainer))
-    numbered = enumerate(zip(parts, sizes, strict=True))
-    specs = [Part(i, part, size, stage) for i, (part, size) in numbered]
+    starts = enumerate(range(0, total, size))
+    parts = [TaskPart(i, first, min(first + size, total)) for i, first in starts]
     with watch.signals():
         try:
-            found = dict(executor.run(task, specs, watch))
+            found = dict(executor.run(task, parts, watch))
             watch.check()
         except KeyboardInterrupt:
             msg = f"interrupted in '{stage}', nothing was written; start it again"
             raise RunInterrupted(msg) from None
-    return [found[i] for i in range(len(specs))]
+    return [found[part.index] for part in parts]
 
 
 def complete_run(job: Job, executor: Executor, watch: Watch, *, verify: bool) -> None:
