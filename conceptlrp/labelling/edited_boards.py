@@ -55,7 +55,7 @@ from conceptlrp.labelling.edits import (
     joined,
     study_labels,
 )
-from conceptlrp.labelling.networks import Networks
+from conceptlrp.labelling.networks import Networks, of_networks
 from conceptlrp.labelling.result import ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import MOVE_LABELS
@@ -67,6 +67,7 @@ from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count, legal_moves
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.parts import OnRows
 from conceptlrp.statistics.ranks import Floats
 
 _TRIES: Final = 512
@@ -104,10 +105,15 @@ def follow_edits(
     names, every = edits.names, joined([edits.boards, edits.moved])
     shared, mapped = len(edits.boards.label), _mapped(scored, studied)
     known = Known.of(every.label, names, places(size))
-    runs = []
-    for number, ruled in enumerate(_own_rules(scored, len(explainers))):
-        runs.append(_run(explainers[number], edits, asked, mapped, ruled))
-        on_progress("edited boards", number + 1, len(explainers))
+    ruled = _own_rules(scored, len(explainers))
+
+    def follow(i: int, on_rows: OnRows) -> Run:
+        found = _run(explainers[i], edits, asked, mapped, ruled[i])
+        on_rows(1)
+        return found
+
+    about = (follow, explainers, 1, "edited boards")
+    runs = of_networks(*about, networks.run, on_progress)
     near = _neighbours(sample, comparison, columns, studied)
     nothing = np.zeros((0, 3), np.intp), np.zeros(0, np.int8), np.zeros(0)
     near += [nothing] * (len(names) - len(near))

@@ -13,7 +13,7 @@ See Geiger et al., "Causal abstractions of neural networks", NeurIPS 2021. Shape
 pairs, C channels of an H x W map, and K labels.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -24,11 +24,14 @@ from numpy.typing import NDArray
 from conceptlrp.ablation.sample import FollowedSample, spread_rows
 from conceptlrp.labelling.columns import nested_labels, position_columns
 from conceptlrp.labelling.interchange_result import LayerInterchange
+from conceptlrp.labelling.networks import of_networks
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.lrp import Explainer, Intervention
 from conceptlrp.lrp.batch import as_array, batches
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.parts import OnRows
 from conceptlrp.statistics.estimates import (
     exchanged_within,
     pair_correlations,
@@ -129,6 +132,7 @@ def interchange_channels(
     *,
     lead: float,
     seed: int,
+    run: RunOptions | None,
     on_progress: OnProgress,
 ) -> dict[str, LayerInterchange]:
     """Interchange all channels of a network, and some of those with random weights.
@@ -136,8 +140,7 @@ def interchange_channels(
     The network comes first. ``tested`` (K,) labels count for the best of a channel,
     which has to `lead` the others.
     """
-    changes, total = [], len(explainers) * len(pairs.recipients)
-    generator = np.random.default_rng(seed)
+    asked, generator = [], np.random.default_rng(seed)
     for number, explainer in enumerate(explainers):
         channels = {
             name: np.arange(shape["channels"])
@@ -148,13 +151,13 @@ def interchange_channels(
                 name: np.sort(generator.permutation(c)[:_RANDOM_CHANNELS])
                 for name, c in channels.items()
             }
-        before = number * len(pairs.recipients)
+        asked.append(channels)
 
-        def report(done: int, before: int = before) -> None:
-            on_progress("interchange", before + done, total)
+    def changes(i: int, on_rows: OnRows) -> dict[str, Floats]:
+        return _changes(explainers[i], sample, pairs, asked[i], on_rows)
 
-        changes.append(_changes(explainer, sample, pairs, channels, report))
-    trained, *random = changes
+    about = (changes, explainers, len(pairs.recipients), "interchange")
+    trained, *random = of_networks(*about, run, on_progress)
     return {
         layer: _correlate(
             [found, *(each[layer] for each in random)],
@@ -291,7 +294,7 @@ def _changes(
     sample: FollowedSample,
     pairs: Interchanges,
     channels: Mapping[str, NDArray[np.intp]],
-    report: Callable[[int], None],
+    on_rows: OnRows,
 ) -> dict[str, Floats]:
     """Return by how much donors' maps change the output, (P, C) by layer."""
     number = len(pairs.recipients)
@@ -313,7 +316,7 @@ def _changes(
         moved = np.split((after - before[block]).T, ends, axis=1)
         for layer, changes in zip(channels, moved, strict=True):
             found[layer][block] = changes
-        report(min(block.stop, number))
+        on_rows(len(rows))
     noise = _ROUNDING * float(before.std()) if number else 0.0
     return {n: np.where(np.abs(c) > noise, c, 0) for n, c in found.items()}
 

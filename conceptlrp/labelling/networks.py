@@ -4,7 +4,7 @@ Shapes use N positions, M of them with maps, C channels and n x n squares.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -23,6 +23,9 @@ from conceptlrp.lrp.probing import planes_of
 from conceptlrp.lrp.targets import Target
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.parts import OnRows
+from conceptlrp.runs.stages import spread
 from conceptlrp.store import Store
 
 _MEMORY: Final = 1 << 29
@@ -97,6 +100,7 @@ class Networks:
     rows: NDArray[np.int64]
     corpus: Corpus
     mapped: NDArray[np.int64]
+    run: RunOptions | None = None
 
     @property
     def target_name(self) -> str:
@@ -114,12 +118,14 @@ class Networks:
 
         Those of the store's network are read from the store.
         """
-        found = [self._stored()]
-        for number, explainer in enumerate(self.explainers[1:], 1):
-            above = explainer.baseline_for(None).take(self.rows)
-            found.append(_summed(explainer, self.corpus, self.explained, above))
-            on_progress("random networks", number, len(self.explainers) - 1)
-        return found
+        random, corpus, target = self.explainers[1:], self.corpus, self.explained
+        above = [each.baseline_for(None).take(self.rows) for each in random]
+
+        def summed(i: int, on_rows: OnRows) -> Tables:
+            return _summed(random[i], corpus, target, above[i], on_rows)
+
+        about = (summed, random, len(corpus), "random networks")
+        return [self._stored(), *of_networks(*about, self.run, on_progress)]
 
     def groups(self) -> Iterator[tuple[str, ...]]:
         """Yield layers whose maps fit into memory together."""
@@ -139,15 +145,16 @@ class Networks:
 
     def maps(self, layers: tuple[str, ...], on_progress: OnProgress) -> list[Tables]:
         """Return maps of every network and layer, (M, C, n, n) each, by measure."""
-        stage = f"maps of {', '.join(layers)}"
-        found = []
-        for number, explainer in enumerate(self.explainers, 1):
-            wanted = {n: np.arange(self.store.channels(n)) for n in layers}
-            above = explainer.baseline_for(None).take(self.rows[self.mapped])
-            corpus, target = self.corpus[self.mapped], self.explained.take(self.mapped)
-            found.append(_maps(explainer, corpus, target, wanted, above))
-            on_progress(stage, number, len(self.explainers))
-        return found
+        every, mapped = self.explainers, self.mapped
+        wanted = {n: np.arange(self.store.channels(n)) for n in layers}
+        above = [each.baseline_for(None).take(self.rows[mapped]) for each in every]
+        corpus, target = self.corpus[mapped], self.explained.take(mapped)
+
+        def maps(i: int, on_rows: OnRows) -> Tables:
+            return _maps(every[i], corpus, target, wanted, above[i], on_rows)
+
+        about = (maps, every, len(corpus), f"maps of {', '.join(layers)}")
+        return of_networks(*about, self.run, on_progress)
 
     def _stored(self) -> Tables:
         arrays, rows, target = self.store.arrays, self.rows, self.target
@@ -160,13 +167,38 @@ class Networks:
         }
 
 
+def of_networks(
+    function: Callable[[int, OnRows], Any],
+    explainers: Sequence[Explainer],
+    units: int,
+    stage: str,
+    run: RunOptions | None,
+    on_progress: OnProgress,
+) -> list[Any]:
+    """Compute a function of the number of each network, which has so many units."""
+    return spread(
+        lambda part, on_rows: function(part.index, on_rows),
+        units * len(explainers),
+        max(units, 1),
+        stage=stage,
+        run=run,
+        explainer=next(iter(explainers), None),
+        on_progress=on_progress,
+    )
+
+
 def _summed(
-    explainer: Explainer, corpus: Corpus, target: Target, above: Baseline
+    explainer: Explainer,
+    corpus: Corpus,
+    target: Target,
+    above: Baseline,
+    on_rows: OnRows,
 ) -> Tables:
     parts = []
     for rows in batches(len(corpus), _BATCH):
         batch, part, asked = corpus[rows], above.take(rows), target.take(rows)
         parts.append(explainer.summarize(batch, targets=[asked], baseline=part))
+        on_rows(len(batch))
     return {
         layer: {
             "relevance": np.concatenate([p.relevance[layer][:, 0] for p in parts]),
@@ -182,6 +214,7 @@ def _maps(
     target: Target,
     channels: dict[str, NDArray[np.int64]],
     above: Baseline,
+    on_rows: OnRows,
 ) -> Tables:
     """Return maps of all channels, each layer in a unit of its own, to 11 bits."""
     found: Tables = {}
@@ -205,6 +238,7 @@ def _maps(
                 if name not in tables:
                     tables[name] = np.empty((len(corpus), *part.shape[1:]), np.float16)
                 tables[name][rows] = np.clip(part * unit, -_LIMIT, _LIMIT)
+        on_rows(len(batch))
     return found
 
 

@@ -34,6 +34,8 @@ def ablate(
     ] = "mean",
     count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 8,
     seed: opt.Seed = 0,
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
     as_json: opt.Json = False,
     overwrite: opt.Overwrite = False,
 ) -> None:
@@ -53,6 +55,7 @@ def ablate(
         ablation=ablation,
         n_positions=positions,
         seed=seed,
+        run=opt.run_options(workers, scheduler),
         overwrite=overwrite,
     )
     if as_json:

@@ -62,6 +62,8 @@ def label(
     ] = False,
     count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 10,
     seed: opt.Seed = 0,
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
     as_json: opt.Json = False,
     overwrite: opt.Overwrite = False,
 ) -> None:
@@ -101,7 +103,10 @@ def label(
         target=target or 0,
         n_positions=positions,
         options=LabelOptions(
-            n_maps=maps, n_random=random_networks, columns=tuple(column or ())
+            n_maps=maps,
+            n_random=random_networks,
+            columns=tuple(column or ()),
+            run=opt.run_options(workers, scheduler),
         ),
         seed=seed,
         overwrite=overwrite,
