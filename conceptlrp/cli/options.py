@@ -99,15 +99,6 @@ Workers = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option(help="Address of a Dask cluster to compute on.")
 ]
-
-
-def run_options(workers: int | None, scheduler: str | None) -> Any:
-    """Return who computes."""
-    from conceptlrp.runs import RunOptions
-
-    return RunOptions(workers=workers, scheduler=scheduler)
-
-
 Notes = Annotated[
     Path | None, typer.Option(help="Notes on channels (.yaml).", readable=False)
 ]

@@ -13,10 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.features import FeatureTable, feature_blocks, sample_rows
-from conceptlrp.runs.job import TaskPart
-from conceptlrp.runs.options import RunOptions
-from conceptlrp.runs.parts import OnRows
-from conceptlrp.runs.stages import spread
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.store.results.codec import Shape
 
@@ -244,7 +240,6 @@ def cluster_stability(
     repeats: int = 20,
     fit_rows: int = 10_000,
     seed: int = 0,
-    run: RunOptions | None = None,
 ) -> Stability:
     """Measure how stable an estimator's clusters are.
 
@@ -264,8 +259,6 @@ def cluster_stability(
         Positions, of whole games, that are looked at in about.
     seed : int
         Seed of the games that are drawn.
-    run : RunOptions, optional
-        Workers or scheduler that compute.
 
     Returns
     -------
@@ -274,8 +267,7 @@ def cluster_stability(
     """
     rows = sample_games(games, fit_rows, seed)
     sample = np.asarray(features[rows])
-    asked: Any = {"repeats": repeats, "seed": seed, "run": run}
-    found = bootstrap_labels(model, sample, games[rows], **asked)
+    found = bootstrap_labels(model, sample, games[rows], repeats=repeats, seed=seed)
     agreement, error = _agreement(found)
     given = np.empty(0, np.int64) if labels is None else np.asarray(labels)[rows]
     count = 0 if labels is None else int(np.max(labels, initial=-1)) + 1
@@ -291,7 +283,6 @@ def bootstrap_labels(
     *,
     repeats: int,
     seed: int,
-    run: RunOptions | None = None,
 ) -> list[NDArray[np.int64]]:
     """Cluster games drawn with replacement and label all positions (n,), B times."""
     names, inverse = np.unique(games, return_inverse=True)
@@ -304,15 +295,12 @@ def bootstrap_labels(
     order = np.argsort(inverse, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
     random = np.random.default_rng(seed)
-    drawn = [random.integers(0, len(names), len(names)) for _ in range(repeats)]
-
-    def again(part: TaskPart, on_rows: OnRows) -> NDArray[np.int64]:
-        rows = np.concatenate([members[game] for game in drawn[part.index]])
-        found = label_from_sample(model, sample[rows], sample)
-        on_rows(1)
-        return found
-
-    return spread(again, repeats, 1, stage="stability", run=run)
+    found = []
+    for _ in range(repeats):
+        drawn = random.integers(0, len(names), len(names))
+        rows = np.concatenate([members[game] for game in drawn])
+        found.append(label_from_sample(model, sample[rows], sample))
+    return found
 
 
 def sample_games(games: NDArray[np.integer], size: int, seed: int) -> NDArray[np.int64]:

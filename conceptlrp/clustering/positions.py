@@ -37,7 +37,6 @@ from conceptlrp.clustering.features import (
 from conceptlrp.errors import ClusteringError, SameRelevanceError, check_known
 from conceptlrp.othello.twins import position_keys
 from conceptlrp.progress import OnProgress
-from conceptlrp.runs.options import RunOptions
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
 
@@ -130,10 +129,6 @@ class ClusterOptions:
         memory grows with n by labels and coordinates only.
     repeats : int
         Times that games are drawn again to measure the stability.
-    run : RunOptions, optional
-        Workers or scheduler that these times are spread over, with the same result.
-        Nothing else is worth it: `fit_rows` bound the fit, and the rest is a few looks
-        at every shard.
     """
 
     feature: str = "share"
@@ -141,7 +136,6 @@ class ClusterOptions:
     embedding: str | None = "pca"
     fit_rows: int = 100_000
     repeats: int = 20
-    run: RunOptions | None = None
 
 
 def cluster(
@@ -224,8 +218,9 @@ def cluster(
     corpus = store.positions if all_rows else store.positions[table.rows]
     measured, games = None, position_keys(corpus).astype(np.int32)
     if stability:
-        asked: Any = {"repeats": chosen.repeats, "seed": seed, "run": chosen.run}
-        measured = cluster_stability(model, features, games, labels=labels, **asked)
+        measured = cluster_stability(
+            model, features, games, labels=labels, repeats=chosen.repeats, seed=seed
+        )
         told(3, steps)
     found = Clustering(
         layer=name,

@@ -55,7 +55,7 @@ from conceptlrp.labelling.edits import (
     joined,
     study_labels,
 )
-from conceptlrp.labelling.networks import Networks, of_networks
+from conceptlrp.labelling.networks import Networks
 from conceptlrp.labelling.result import ScoredLabels
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.labels import MOVE_LABELS
@@ -67,7 +67,9 @@ from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count, legal_moves
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.job import TaskPart
 from conceptlrp.runs.parts import OnRows
+from conceptlrp.runs.stages import spread
 from conceptlrp.statistics.ranks import Floats
 
 _TRIES: Final = 512
@@ -107,13 +109,13 @@ def follow_edits(
     known = Known.of(every.label, names, places(size))
     ruled = _own_rules(scored, len(explainers))
 
-    def follow(i: int, on_rows: OnRows) -> Run:
-        found = _run(explainers[i], edits, asked, mapped, ruled[i])
+    def follow(part: TaskPart, on_rows: OnRows) -> Run:
+        found = _run(explainers[part.index], edits, asked, mapped, ruled[part.index])
         on_rows(1)
         return found
 
-    about = (follow, explainers, 1, "edited boards")
-    runs = of_networks(*about, networks.run, on_progress)
+    about = [1] * len(explainers), "edited boards", networks.run
+    runs = spread(follow, *about, on_progress)
     near = _neighbours(sample, comparison, columns, studied)
     nothing = np.zeros((0, 3), np.intp), np.zeros(0, np.int8), np.zeros(0)
     near += [nothing] * (len(names) - len(near))

@@ -24,14 +24,15 @@ from numpy.typing import NDArray
 from conceptlrp.ablation.sample import FollowedSample, spread_rows
 from conceptlrp.labelling.columns import nested_labels, position_columns
 from conceptlrp.labelling.interchange_result import LayerInterchange
-from conceptlrp.labelling.networks import of_networks
 from conceptlrp.labelling.scores import Comparison
 from conceptlrp.lrp import Explainer, Intervention
 from conceptlrp.lrp.batch import as_array, batches
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.job import TaskPart
 from conceptlrp.runs.options import RunOptions
 from conceptlrp.runs.parts import OnRows
+from conceptlrp.runs.stages import spread
 from conceptlrp.statistics.estimates import (
     exchanged_within,
     pair_correlations,
@@ -153,11 +154,12 @@ def interchange_channels(
             }
         asked.append(channels)
 
-    def changes(i: int, on_rows: OnRows) -> dict[str, Floats]:
+    def changes(part: TaskPart, on_rows: OnRows) -> dict[str, Floats]:
+        i = part.index
         return _changes(explainers[i], sample, pairs, asked[i], on_rows)
 
-    about = (changes, explainers, len(pairs.recipients), "interchange")
-    trained, *random = of_networks(*about, run, on_progress)
+    sizes = [len(pairs.recipients)] * len(explainers)
+    trained, *random = spread(changes, sizes, "interchange", run, on_progress)
     return {
         layer: _correlate(
             [found, *(each[layer] for each in random)],

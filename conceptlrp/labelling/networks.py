@@ -4,7 +4,7 @@ Shapes use N positions, M of them with maps, C channels and n x n squares.
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -23,6 +23,7 @@ from conceptlrp.lrp.probing import planes_of
 from conceptlrp.lrp.targets import Target
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.job import TaskPart
 from conceptlrp.runs.options import RunOptions
 from conceptlrp.runs.parts import OnRows
 from conceptlrp.runs.stages import spread
@@ -121,11 +122,12 @@ class Networks:
         random, corpus, target = self.explainers[1:], self.corpus, self.explained
         above = [each.baseline_for(None).take(self.rows) for each in random]
 
-        def summed(i: int, on_rows: OnRows) -> Tables:
+        def summed(part: TaskPart, on_rows: OnRows) -> Tables:
+            i = part.index
             return _summed(random[i], corpus, target, above[i], on_rows)
 
-        about = (summed, random, len(corpus), "random networks")
-        return [self._stored(), *of_networks(*about, self.run, on_progress)]
+        about = [len(corpus)] * len(random), "random networks", self.run
+        return [self._stored(), *spread(summed, *about, on_progress)]
 
     def groups(self) -> Iterator[tuple[str, ...]]:
         """Yield layers whose maps fit into memory together."""
@@ -150,11 +152,13 @@ class Networks:
         above = [each.baseline_for(None).take(self.rows[mapped]) for each in every]
         corpus, target = self.corpus[mapped], self.explained.take(mapped)
 
-        def maps(i: int, on_rows: OnRows) -> Tables:
+        def maps(part: TaskPart, on_rows: OnRows) -> Tables:
+            i = part.index
             return _maps(every[i], corpus, target, wanted, above[i], on_rows)
 
-        about = (maps, every, len(corpus), f"maps of {', '.join(layers)}")
-        return of_networks(*about, self.run, on_progress)
+        stage = f"maps of {', '.join(layers)}"
+        sizes = [len(corpus)] * len(every)
+        return spread(maps, sizes, stage, self.run, on_progress)
 
     def _stored(self) -> Tables:
         arrays, rows, target = self.store.arrays, self.rows, self.target
@@ -165,26 +169,6 @@ class Networks:
             }
             for layer in self.explainers[0].layers
         }
-
-
-def of_networks(
-    function: Callable[[int, OnRows], Any],
-    explainers: Sequence[Explainer],
-    units: int,
-    stage: str,
-    run: RunOptions | None,
-    on_progress: OnProgress,
-) -> list[Any]:
-    """Compute a function of the number of each network, which has so many units."""
-    return spread(
-        lambda part, on_rows: function(part.index, on_rows),
-        units * len(explainers),
-        max(units, 1),
-        stage=stage,
-        run=run,
-        explainer=next(iter(explainers), None),
-        on_progress=on_progress,
-    )
 
 
 def _summed(

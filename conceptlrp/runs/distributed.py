@@ -17,14 +17,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from conceptlrp.errors import RunError
-from conceptlrp.runs.executors import (
-    PartSpec,
-    Watch,
-    Work,
-    compute_part,
-    raise_for_failed,
-)
-from conceptlrp.runs.job import torch_threads, unpack
+from conceptlrp.runs.executors import PartSpec, Watch, compute_part, raise_for_failed
+from conceptlrp.runs.job import Work, torch_threads, unpack
 
 if TYPE_CHECKING:
     from distributed import Client, Future

@@ -29,16 +29,15 @@ from typing import Any, Protocol
 
 import torch
 
-from conceptlrp.errors import RunError
+from conceptlrp.errors import RunError, check_least
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.processes import end_in_order
 from conceptlrp.progress import OnProgress
-from conceptlrp.runs.job import Job, Task, TaskPart, torch_threads, unpack
+from conceptlrp.runs.job import Job, TaskPart, Work, torch_threads, unpack
 from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
 from conceptlrp.store.format.manifest import ShardSpec
 
 PartSpec = ShardSpec | BlockSpec
-Work = Job | Task
 _MOST_THREADS = 4
 
 
@@ -111,10 +110,7 @@ class Executor(Protocol):
     """Computes parts of a run."""
 
     def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
-        """Compute parts and return their receipts as they come.
-
-        Those of a task have their number and what its function returns.
-        """
+        """Compute parts; return receipts, or numbers and results, as they come."""
 
 
 def compute_part(job: Any, spec: PartSpec, on_rows: OnRows) -> Any:
@@ -139,10 +135,9 @@ def raise_for_failed(given_up: Sequence[tuple[PartSpec, str]]) -> None:
     """Raise for parts that were given up, each with the reason."""
     if given_up:
         names = "; ".join(f"{part_name(spec)} {reason}" for spec, reason in given_up)
-        what = "everything else is kept, resume the run to try again"
-        if isinstance(given_up[0][0], TaskPart):
-            what = "nothing was written, start it again"
-        msg = f"{names}; {what}"
+        is_task = isinstance(given_up[0][0], TaskPart)
+        rest = "nothing was written" if is_task else "all else is kept, resume the run"
+        msg = f"{names}; {rest}"
         raise RunError(msg)
 
 
@@ -159,9 +154,9 @@ class InProcess:
 
     def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
         """Compute parts; see `Executor`."""
-        n_threads = min(self.threads, len(specs)) if job.may_be_copied else 1
+        n_threads = min(self.threads, len(specs))
         with torch_threads(job.threads):
-            if n_threads > 1:
+            if isinstance(job, Job) and job.may_be_copied and n_threads > 1:
                 yield from _run_threads(job, n_threads, specs, watch)
                 return
             for spec in specs:
@@ -169,10 +164,10 @@ class InProcess:
 
 
 def _run_threads(
-    job: Work, n_threads: int, specs: Sequence[PartSpec], watch: Watch
+    job: Job, n_threads: int, specs: Sequence[PartSpec], watch: Watch
 ) -> Iterator[Any]:
     # Tracing a network changes torch for a moment, so copies come before threads.
-    copies: SimpleQueue[Work] = SimpleQueue()
+    copies: SimpleQueue[Job] = SimpleQueue()
     for each in (job, *(job.copy() for _ in range(n_threads - 1))):
         copies.put(each)
 
@@ -217,9 +212,7 @@ class Processes:
     """
 
     def __init__(self, workers: int, *, attempts: int = ATTEMPTS) -> None:
-        if workers < 1:
-            msg = f"workers is {workers}, expected 1 or more"
-            raise ValueError(msg)
+        check_least("workers", workers)
         self.workers = workers
         self.attempts = attempts
 

@@ -160,7 +160,7 @@ def pack(thing: Any, name: str) -> bytes:
     return packed
 
 
-def unpack(packed: bytes) -> "Job | Task":
+def unpack(packed: bytes) -> "Work":
     """Make a job or a task ready to compute in this process."""
     found: JobSpec | Task = cloudpickle.loads(packed)
     return Job(found) if isinstance(found, JobSpec) else found
@@ -261,7 +261,8 @@ class Job:
         Hooks are registered with the composite that all copies share, and a GPU
         does not get faster by it.
         """
-        return may_be_copied(self.explainer)
+        native = isinstance(self.explainer.propagation, NativePropagation)
+        return native and self.explainer.device.type == "cpu"
 
     def pack(self) -> bytes:
         """Return what another process makes the same job of."""
@@ -270,12 +271,6 @@ class Job:
     def copy(self) -> "Job":
         """Return a job for another thread, which shares the positions."""
         return Job(self.spec, _quiet_explainer(self.spec), self.corpus)
-
-
-def may_be_copied(explainer: Explainer) -> bool:
-    """Whether copies may compute in several threads at once; see `Job`."""
-    native = isinstance(explainer.propagation, NativePropagation)
-    return native and explainer.device.type == "cpu"
 
 
 class TaskPart(ShardSpec):
@@ -287,17 +282,14 @@ class Task:
     """A function of a part and of what counts its units, which writes nothing."""
 
     function: Callable[[TaskPart, Callable[[int], None]], Any]
-    may_be_copied: bool
-    threads: int = 1
+    threads: int
 
     def pack(self) -> bytes:
         """Return what another process makes the same task of."""
         return pack(self, "computation")
 
-    def copy(self) -> "Task":
-        """Return a task for another thread."""
-        copied: Task = cloudpickle.loads(self.pack())
-        return copied
+
+Work = Job | Task
 
 
 def make_spec(

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
@@ -44,7 +46,6 @@ from conceptlrp.runs.job import (
     TaskPart,
     composite_provenance,
     corpus_provenance,
-    may_be_copied,
     network_provenance,
     package_versions,
     torch_threads,
@@ -113,27 +114,25 @@ def _what_is_kept(path: str) -> str:
 
 def spread(
     function: Callable[[TaskPart, OnRows], Any],
-    total: int,
-    size: int,
-    *,
+    sizes: Sequence[int],
     stage: str,
-    run: RunOptions | None,
-    explainer: Explainer | None = None,
+    run: RunOptions | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[Any]:
-    """Compute a function of parts of `size` units by whom the parts of a run are.
+    """Compute a function of parts of so many units by workers, Dask, or right here.
 
-    It gets a part, and what counts units done. Where the explainer that it uses may be
-    copied, threads compute too; numbers are the same whatever computes.
+    It gets a part, and what counts units done. Workers find the same to the last bit,
+    and what is found here if torch has one thread; with more, to its rounding.
     """
-    watch, executor = Watch(on_progress), choose_executor(run or RunOptions())
-    watch.begin(stage, total)
-    task = Task(function, explainer is not None and may_be_copied(explainer))
-    starts = enumerate(range(0, total, size))
-    parts = [TaskPart(i, first, min(first + size, total)) for i, first in starts]
+    watch, run = Watch(on_progress), run or RunOptions()
+    watch.begin(stage, sum(sizes))
+    here = run.workers is None and run.scheduler is None
+    task = Task(function, torch.get_num_threads() if here else THREADS)
+    ends = enumerate(zip(sizes, accumulate(sizes), strict=True))
+    parts = [TaskPart(i, end - size, end) for i, (size, end) in ends]
     with watch.signals():
         try:
-            found = dict(executor.run(task, parts, watch))
+            found = dict(choose_executor(run).run(task, parts, watch))
             watch.check()
         except KeyboardInterrupt:
             msg = f"interrupted in '{stage}', nothing was written; start it again"

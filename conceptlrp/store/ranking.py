@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.errors import check_least
 from conceptlrp.store.shards import Shards
 
 #: Scores by which the positions of a channel can be ranked.
@@ -113,7 +114,7 @@ def top_rows(
     >>> top_rows(np.array([1.0, 3.0, 3.0]), 2, groups=np.array([0, 1, 1])).rows.tolist()
     [1, 0]
     """
-    check_count(k)
+    check_least("count", k, 0)
     keys = scores if lowest else -scores
     n_sorted = min(len(keys), max(4 * k, 64))
     while True:
@@ -125,13 +126,6 @@ def top_rows(
             chosen = chosen[:k]
             return Ranking(chosen, scores[chosen].astype(np.float32))
         n_sorted = min(len(keys), 8 * n_sorted)
-
-
-def check_count(k: int) -> None:
-    """Raise `ValueError` for a negative number of positions."""
-    if k < 0:
-        msg = f"the best {k} positions are asked for, expected 0 or more"
-        raise ValueError(msg)
 
 
 def _smallest(keys: NDArray[np.floating], n: int) -> NDArray[np.int64]:
@@ -231,31 +225,26 @@ class RunningTop:
         )
 
 
-def score_parts(
-    shards: Shards, layer: str, by: str, target: int
+def score_blocks(
+    shards: Shards, layer: str, by: str, target: int, *, gather: bool = True
 ) -> Iterator[tuple[int, Scores]]:
-    """Read one score of all channels, shard by shard: first row and (B, C)."""
+    """Read one score of all channels: first row and (B, C) of shards, maybe gathered.
+
+    The more rows are known, the fewer of a block are better than those.
+    """
     quantity = "relevance" if by in ("share", "relevance") else by
     index = (target,) if quantity == "relevance" else ()
     blocks = shards.blocks(f"layers/{layer}/{quantity}", index)
     norms = shards.blocks(f"layers/{layer}/norm", (target,)) if by == "share" else None
-    for first, whole in blocks:
-        norm = next(norms)[1] if norms is not None else None
-        block = whole.astype(np.float32, copy=False)
-        yield first, (block if norm is None else share_of(block, norm))
-
-
-def score_blocks(
-    shards: Shards, layer: str, by: str, target: int
-) -> Iterator[tuple[int, Scores]]:
-    """Read one score of all channels, some shards at a time: first row and (B, C)."""
     waiting: list[Scores] = []
     begin = n_waiting = 0
-    for _, block in score_parts(shards, layer, by, target):
-        waiting.append(block)
+    for _, whole in blocks:
+        norm = next(norms)[1] if norms is not None else None
+        block = whole.astype(np.float32, copy=False)
+        waiting.append(block if norm is None else share_of(block, norm))
         n_waiting += len(block)
-        # The more rows are known, the fewer of a block are better than those.
-        if n_waiting >= min(max(begin // 8, _FEWEST), _BLOCK // block.shape[1]):
+        enough = min(max(begin // 8, _FEWEST), _BLOCK // block.shape[1])
+        if n_waiting >= enough or not gather:
             yield begin, np.concatenate(waiting)
             begin += n_waiting
             waiting, n_waiting = [], 0
@@ -348,7 +337,7 @@ def nearest_rows(
             may_be = (least <= limit) | ~np.isfinite(least)
             near = np.flatnonzero(may_be & met[here : here + len(part)])
             exact = part[near].astype(np.float64)
-            found = -_cosine(exact, vector) if is_cosine else _distance(exact, vector)
+            found = _exact(exact, vector, is_cosine=is_cosine)
             like = found != 0 if is_cosine else slice(None)
             rows = np.concatenate([rows, here + near[like]])
             keys = np.concatenate([keys, found[like]])
@@ -376,16 +365,13 @@ def _least(rows: Scores, vector: Numbers, *, is_cosine: bool) -> Scores:
     return np.where((squares > _TINY) & np.isfinite(squares), least, np.float32(np.nan))
 
 
-def _cosine(rows: Numbers, vector: Numbers) -> Numbers:
+def _exact(rows: Numbers, vector: Numbers, *, is_cosine: bool) -> Numbers:
+    """Return distances, or cosines with their sign turned, (B,)."""
+    if not is_cosine:
+        distances: Numbers = np.sqrt(((rows - vector) ** 2).sum(1))
+        return distances
     # A matrix product would round differently in blocks of different size.
     lengths = np.sqrt((rows**2).sum(1)) * np.sqrt((vector**2).sum())
-    products = (rows * vector).sum(1)
-    found: Numbers = np.divide(
-        products, lengths, out=np.zeros(len(rows)), where=lengths > 0
-    )
-    return found
-
-
-def _distance(rows: Numbers, vector: Numbers) -> Numbers:
-    found: Numbers = np.sqrt(((rows - vector) ** 2).sum(1))
-    return found
+    found = np.zeros(len(rows))
+    np.divide((rows * vector).sum(1), lengths, out=found, where=lengths > 0)
+    return -found

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from conceptlrp.ablation import ablate
-from conceptlrp.clustering import ClusterOptions, cluster
 from conceptlrp.errors import RunError
 from conceptlrp.labelling import (
     EditedBoards,
@@ -62,19 +61,12 @@ VERBS: dict[str, Callable[[Store, OthelloNet, RunOptions | None], Any]] = {
     "ablate": lambda store, network, run: ablate(
         store, network, n_positions=100, save=False, run=run
     ).to_dict(),
-    "cluster": lambda store, _, run: cluster(
-        store,
-        "conv2",
-        n_clusters=3,
-        stability=True,
-        options=ClusterOptions(repeats=4, run=run),
-        save=False,
-    ).to_dict(),
+    "label": _labels,
 }
 
 
 @pytest.mark.parametrize(
-    "verb", ["ablate", pytest.param("cluster", marks=pytest.mark.slow)]
+    "verb", ["ablate", pytest.param("label", marks=pytest.mark.slow)]
 )
 def test_two_processes_find_what_this_one_does(
     verb: str, games: Store, network: OthelloNet
@@ -102,7 +94,7 @@ def test_parts_come_in_their_order_and_are_counted() -> None:
         on_progress=lambda *each: told.append(each),
     )
 
-    assert found == [[0, 1, 4], [9, 16, 25], [36]]
+    assert found == [[0, 1, 4], [9, 16, 25], [], [36]]
     assert sorted(told)[-1] == ("sums", 7, 7)
 
 
@@ -118,10 +110,10 @@ def test_a_worker_that_dies_is_replaced_until_a_part_ended_three(
         return part.index
 
     if deaths == 2:
-        assert spread(die, 3, 1, stage="graves", run=TWO) == [0, 1, 2]
+        assert spread(die, [1, 1, 1], "graves", TWO) == [0, 1, 2]
         return
     with pytest.raises(RunError, match=r"part 1 ended 3 .* signal 9; nothing was wr"):
-        spread(die, 3, 1, stage="graves", run=TWO)
+        spread(die, [1, 1, 1], "graves", TWO)
 
 
 @pytest.mark.parametrize("run", [None, TWO])
@@ -131,7 +123,7 @@ def test_an_error_of_a_part_is_raised_here(run: RunOptions | None) -> None:
         raise ValueError(msg)
 
     with pytest.raises(ValueError, match="part 0 is odd"):
-        spread(fail, 1, 1, stage="odd", run=run)
+        spread(fail, [1], "odd", run)
 
 
 @pytest.mark.parametrize("run", [None, TWO])
@@ -153,7 +145,7 @@ def test_what_cannot_be_sent_is_named() -> None:
     held = threading.Lock()
 
     with pytest.raises(RunError, match="the computation cannot be sent to another pr"):
-        spread(lambda *_: held, 2, 1, stage="locks", run=TWO)
+        spread(lambda *_: held, [1, 1], "locks", TWO)
 
 
 @pytest.fixture(scope="module")
@@ -171,16 +163,5 @@ def test_a_dask_cluster_finds_what_this_process_does(
     here = VERBS[verb](games, network, None)
 
     there = VERBS[verb](games, network, RunOptions(scheduler=scheduler))
-
-    np.testing.assert_equal(there, here)
-
-
-@pytest.mark.slow
-def test_two_processes_find_the_labels_of_this_one(
-    games: Store, network: OthelloNet
-) -> None:
-    here = _labels(games, network, None)
-
-    there = _labels(games, network, TWO)
 
     np.testing.assert_equal(there, here)

@@ -42,6 +42,7 @@ def ablate(
     """Ablate each channel alone, and say what policy and value lose."""
     from conceptlrp.ablation import Ablation, ablate as ablate_channels
     from conceptlrp.ablation.sample import ABLATIONS
+    from conceptlrp.runs import RunOptions
 
     opt.check_choice("--ablation", ablation, ABLATIONS)
     found = store_result(
@@ -55,7 +56,7 @@ def ablate(
         ablation=ablation,
         n_positions=positions,
         seed=seed,
-        run=opt.run_options(workers, scheduler),
+        run=RunOptions(workers=workers, scheduler=scheduler),
         overwrite=overwrite,
     )
     if as_json:

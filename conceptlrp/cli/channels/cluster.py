@@ -31,8 +31,6 @@ def cluster(
         typer.Option("--stability", help="Also cluster 20 times by games drawn again."),
     ] = False,
     seed: opt.Seed = 0,
-    workers: opt.Workers = None,
-    scheduler: opt.Scheduler = None,
     as_json: opt.Json = False,
     overwrite: opt.Overwrite = False,
 ) -> None:
@@ -44,7 +42,6 @@ def cluster(
     opt.check_choice("--estimator", estimator, ESTIMATORS)
     opt.check_choice("--feature", feature, FEATURES)
     opened = open_store(store)
-    asked = ClusterOptions(feature, run=opt.run_options(workers, scheduler))
     layers = layer or opened.layers
     for name in layers:
         opened.results.check_free(
@@ -60,7 +57,7 @@ def cluster(
                     target=target or 0,
                     n_clusters=clusters,
                     estimator=estimator,
-                    options=asked,
+                    options=ClusterOptions(feature=feature),
                     stability=stability,
                     seed=seed,
                     overwrite=overwrite,

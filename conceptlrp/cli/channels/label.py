@@ -78,6 +78,7 @@ def label(
         label_positions,
     )
     from conceptlrp.labels import LABELS
+    from conceptlrp.runs import RunOptions
     from conceptlrp.store import open_store
 
     opened = open_store(store)
@@ -106,7 +107,7 @@ def label(
             n_maps=maps,
             n_random=random_networks,
             columns=tuple(column or ()),
-            run=opt.run_options(workers, scheduler),
+            run=RunOptions(workers=workers, scheduler=scheduler),
         ),
         seed=seed,
         overwrite=overwrite,
