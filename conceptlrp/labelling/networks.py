@@ -4,9 +4,9 @@ Shapes use N positions, M of them with maps, C channels and n x n squares.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -119,15 +119,12 @@ class Networks:
 
         Those of the store's network are read from the store.
         """
-        random, corpus, target = self.explainers[1:], self.corpus, self.explained
+        random = self.explainers[1:]
         above = [each.baseline_for(None).take(self.rows) for each in random]
 
-        def summed(part: TaskPart, on_rows: OnRows) -> Tables:
-            i = part.index
-            return _summed(random[i], corpus, target, above[i], on_rows)
-
-        about = [len(corpus)] * len(random), "random networks", self.run
-        return [self._stored(), *spread(summed, *about, on_progress)]
+        work = partial(_summed, random, above, self.corpus, self.explained)
+        about = [len(self.rows)] * len(random), "random networks", self.run
+        return [self._stored(), *spread(work, *about, on_progress)]
 
     def groups(self) -> Iterator[tuple[str, ...]]:
         """Yield layers whose maps fit into memory together."""
@@ -151,14 +148,9 @@ class Networks:
         wanted = {n: np.arange(self.store.channels(n)) for n in layers}
         above = [each.baseline_for(None).take(self.rows[mapped]) for each in every]
         corpus, target = self.corpus[mapped], self.explained.take(mapped)
-
-        def maps(part: TaskPart, on_rows: OnRows) -> Tables:
-            i = part.index
-            return _maps(every[i], corpus, target, wanted, above[i], on_rows)
-
-        stage = f"maps of {', '.join(layers)}"
-        sizes = [len(corpus)] * len(every)
-        return spread(maps, sizes, stage, self.run, on_progress)
+        work = partial(_maps, every, above, corpus, target, wanted)
+        about = [len(corpus)] * len(every), f"maps of {', '.join(layers)}", self.run
+        return spread(work, *about, on_progress)
 
     def _stored(self) -> Tables:
         arrays, rows, target = self.store.arrays, self.rows, self.target
@@ -172,13 +164,15 @@ class Networks:
 
 
 def _summed(
-    explainer: Explainer,
+    explainers: Sequence[Explainer],
+    baselines: Sequence[Baseline],
     corpus: Corpus,
     target: Target,
-    above: Baseline,
+    network: TaskPart,
     on_rows: OnRows,
 ) -> Tables:
     parts = []
+    explainer, above = explainers[network.index], baselines[network.index]
     for rows in batches(len(corpus), _BATCH):
         batch, part, asked = corpus[rows], above.take(rows), target.take(rows)
         parts.append(explainer.summarize(batch, targets=[asked], baseline=part))
@@ -193,14 +187,16 @@ def _summed(
 
 
 def _maps(
-    explainer: Explainer,
+    explainers: Sequence[Explainer],
+    baselines: Sequence[Baseline],
     corpus: Corpus,
     target: Target,
     channels: dict[str, NDArray[np.int64]],
-    above: Baseline,
+    network: TaskPart,
     on_rows: OnRows,
 ) -> Tables:
     """Return maps of all channels, each layer in a unit of its own, to 11 bits."""
+    explainer, above = explainers[network.index], baselines[network.index]
     found: Tables = {}
     scale: dict[tuple[str, str], float] = {}
     for rows in batches(len(corpus), _BATCH):

@@ -206,19 +206,15 @@ _MOST_FAILURES = 4
 
 
 class Processes:
-    """Computes parts in processes of their own.
+    """Computes parts in processes; a part that ends `ATTEMPTS` of them is given up."""
 
-    A part that ends `attempts` of them is given up.
-    """
-
-    def __init__(self, workers: int, *, attempts: int = ATTEMPTS) -> None:
+    def __init__(self, workers: int) -> None:
         check_least("workers", workers)
         self.workers = workers
-        self.attempts = attempts
 
     def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
         """Compute parts; see `Executor`."""
-        pool = _Pool(job.pack(), specs, self.attempts)
+        pool = _Pool(job.pack(), specs)
         try:
             for _ in range(min(self.workers, len(specs))):
                 pool.start_worker()
@@ -242,10 +238,9 @@ class _Worker:
 class _Pool:
     """The processes at work, the parts that wait, and those that failed."""
 
-    def __init__(self, packed: bytes, specs: Sequence[PartSpec], attempts: int) -> None:
+    def __init__(self, packed: bytes, specs: Sequence[PartSpec]) -> None:
         self.packed = packed
         self.waiting = deque(specs)
-        self.attempts = attempts
         self.workers: list[_Worker] = []
         self.failures: Counter[int] = Counter()
         self.given_up: list[tuple[PartSpec, str]] = []
@@ -309,14 +304,14 @@ class _Pool:
         code = worker.process.exitcode or 0
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         self.in_a_row += 1
-        if self.in_a_row > _MOST_FAILURES * self.attempts:
+        if self.in_a_row > _MOST_FAILURES * ATTEMPTS:
             msg = f"{self.in_a_row} processes in a row ended with {how}; see why"
             raise RunError(msg)
         self.failures[worker.spec.index] += 1
-        if self.failures[worker.spec.index] < self.attempts:
+        if self.failures[worker.spec.index] < ATTEMPTS:
             self.waiting.append(worker.spec)
         else:
-            reason = f"ended {self.attempts} processes, the last with {how}"
+            reason = f"ended {ATTEMPTS} processes, the last with {how}"
             self.given_up.append((worker.spec, reason))
         self.start_worker()
 

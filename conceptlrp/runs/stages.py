@@ -92,16 +92,16 @@ def choose_executor(run: RunOptions) -> Executor:
 
 
 @contextmanager
-def stoppable(path: str, watch: Watch) -> Iterator[None]:
+def stoppable(watch: Watch, kept: Callable[[], str]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end a run in order, and say what it leaves."""
     with watch.signals():
         try:
             yield
         except KeyboardInterrupt:
-            raise RunInterrupted(_what_is_kept(path)) from None
+            raise RunInterrupted(kept()) from None
 
 
-def _what_is_kept(path: str) -> str:
+def what_is_kept(path: str) -> str:
     if not is_store(Path(path)):
         return f"{path}: interrupted before it began"
     n_shards = len(shards_of(path))
@@ -130,13 +130,9 @@ def spread(
     task = Task(function, torch.get_num_threads() if here else THREADS)
     ends = enumerate(zip(sizes, accumulate(sizes), strict=True))
     parts = [TaskPart(i, end - size, end) for i, (size, end) in ends]
-    with watch.signals():
-        try:
-            found = dict(choose_executor(run).run(task, parts, watch))
-            watch.check()
-        except KeyboardInterrupt:
-            msg = f"interrupted in '{stage}', nothing was written; start it again"
-            raise RunInterrupted(msg) from None
+    with stoppable(watch, lambda: f"interrupted in '{stage}', nothing was written"):
+        found = dict(choose_executor(run).run(task, parts, watch))
+        watch.check()
     return [found[part.index] for part in parts]
 
 
