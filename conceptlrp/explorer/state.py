@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from conceptlrp.errors import NotationError
+from conceptlrp.errors import NotationError, check_known
 from conceptlrp.othello import (
     NO_MOVE,
     PASS,
@@ -169,11 +169,7 @@ def _passed(position: Position) -> Position:
 def _single(items: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in items:
-        if name not in _KNOWN:
-            msg = (
-                f"unknown parameter {name[:40]!r}, expected one of {', '.join(_KNOWN)}"
-            )
-            raise ValueError(msg)
+        check_known("parameter", name[:40], _KNOWN)
         if name in found:
             msg = f"parameter '{name}' is given twice, expected it once"
             raise ValueError(msg)

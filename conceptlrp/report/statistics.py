@@ -117,6 +117,9 @@ class _Sums:
         phase: NDArray[np.int64],
         moves: NDArray[np.integer],
     ) -> None:
+        from scipy.sparse import csc_array  # type: ignore[import-untyped]
+
+        ones, ends = np.ones(len(phase)), np.arange(len(phase) + 1)
         self.relevant += np.count_nonzero(share, axis=0)
         self.products += share.T @ share
         known = np.where((moves >= 0) & (moves < _SQUARES), moves, _SQUARES)
@@ -126,17 +129,10 @@ class _Sums:
             (self.moves, self.move_sizes, known),
         ):
             sizes += np.bincount(groups, minlength=len(sizes))
-            chosen = _by_group(groups, len(sizes))
+            # The product with rows sums up those of each group.
+            chosen = csc_array((ones, groups, ends), shape=(len(sizes), len(ones)))
             for total, table in zip(sums, tables, strict=False):
                 total += chosen @ table
-
-
-def _by_group(groups: NDArray[np.integer], n: int) -> Any:
-    """Return the matrix (n, B) whose product with rows sums up those of each group."""
-    from scipy.sparse import csc_array  # type: ignore[import-untyped]
-
-    ones, ends = np.ones(len(groups)), np.arange(len(groups) + 1)
-    return csc_array((ones, groups, ends), shape=(n, len(groups)))
 
 
 def _of_sums(layer: str, sums: _Sums) -> LayerStatistics:

@@ -102,6 +102,7 @@ def stoppable(watch: Watch, kept: Callable[[], str]) -> Iterator[None]:
 
 
 def what_is_kept(path: str) -> str:
+    """Say what is there of an interrupted run, and how to go on."""
     if not is_store(Path(path)):
         return f"{path}: interrupted before it began"
     n_shards = len(shards_of(path))
