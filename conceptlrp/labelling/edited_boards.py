@@ -13,6 +13,7 @@ Shapes use N positions, P pairs of edits, C channels of a layer, K labels.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -108,14 +109,9 @@ def follow_edits(
     shared, mapped = len(edits.boards.label), _mapped(scored, studied)
     known = Known.of(every.label, names, places(size))
     ruled = _own_rules(scored, len(explainers))
-
-    def follow(part: TaskPart, on_rows: OnRows) -> Run:
-        found = _run(explainers[part.index], edits, asked, mapped, ruled[part.index])
-        on_rows(1)
-        return found
-
+    work = partial(_run, explainers, ruled, edits, asked, mapped)
     about = [1] * len(explainers), "edited boards", networks.run
-    runs = spread(follow, *about, on_progress)
+    runs = spread(work, *about, on_progress)
     near = _neighbours(sample, comparison, columns, studied)
     nothing = np.zeros((0, 3), np.intp), np.zeros(0, np.int8), np.zeros(0)
     near += [nothing] * (len(names) - len(near))
@@ -203,13 +199,16 @@ def _every_edit(
 
 
 def _run(
-    explainer: Explainer,
+    explainers: Sequence[Explainer],
+    own_rules: Sequence[Sequence[tuple[str, OwnLabel]]],
     edits: _Edits,
     actions: NDArray[np.int64],
     mapped: Sequence[int],
-    ruled: Sequence[tuple[str, OwnLabel]],
+    network: TaskPart,
+    on_rows: OnRows,
 ) -> Run:
     """Follow a network on all edits, and its channels by rules of their own."""
+    explainer, ruled = explainers[network.index], own_rules[network.index]
     size = explainer.size
     rules = [each.rule for _, each in ruled if each.rule]
     own = edits_of_rules(edits.basic, rules, 0, size=size)
@@ -219,6 +218,7 @@ def _run(
     for layer, of_moves in move_changes(explainer, edits.moved, edits.moves).items():
         both = changes[layer][RELEVANCE], of_moves
         changes[layer][RELEVANCE] = np.concatenate(both)
+    on_rows(1)
     return Run(changes, edited, own_responses(of_rules, own.label, ruled))
 
 

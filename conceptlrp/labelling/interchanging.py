@@ -15,6 +15,7 @@ pairs, C channels of an H x W map, and K labels.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -153,13 +154,9 @@ def interchange_channels(
                 for name, c in channels.items()
             }
         asked.append(channels)
-
-    def changes(part: TaskPart, on_rows: OnRows) -> dict[str, Floats]:
-        i = part.index
-        return _changes(explainers[i], sample, pairs, asked[i], on_rows)
-
+    work = partial(_changes, explainers, asked, sample, pairs)
     sizes = [len(pairs.recipients)] * len(explainers)
-    trained, *random = spread(changes, sizes, "interchange", run, on_progress)
+    trained, *random = spread(work, sizes, "interchange", run, on_progress)
     return {
         layer: _correlate(
             [found, *(each[layer] for each in random)],
@@ -292,13 +289,15 @@ def _equal(changes: Floats, differences: Floats) -> Floats:
 
 
 def _changes(
-    explainer: Explainer,
+    explainers: Sequence[Explainer],
+    asked: Sequence[Mapping[str, NDArray[np.intp]]],
     sample: FollowedSample,
     pairs: Interchanges,
-    channels: Mapping[str, NDArray[np.intp]],
+    network: TaskPart,
     on_rows: OnRows,
 ) -> dict[str, Floats]:
     """Return by how much donors' maps change the output, (P, C) by layer."""
+    explainer, channels = explainers[network.index], asked[network.index]
     number = len(pairs.recipients)
     found = {layer: np.zeros((number, len(c))) for layer, c in channels.items()}
     before = np.zeros(number)

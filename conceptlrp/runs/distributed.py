@@ -46,7 +46,7 @@ class Distributed:
         ):
             window = _Window(client, name, specs)
             try:
-                while window.is_unfinished:
+                while window.out or window.waiting:
                     watch.check()
                     for receipt, spec in window.collect():
                         watch.advance(len(spec))
@@ -68,11 +68,6 @@ class _Window:
         self.out: dict[Future, tuple[PartSpec, int]] = {}
         self.done: SimpleQueue[Future] = SimpleQueue()
         self.given_up: list[tuple[PartSpec, str]] = []
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether parts are being computed or wait."""
-        return bool(self.out or self.waiting)
 
     def collect(self) -> Iterator[tuple[Any, PartSpec]]:
         """Keep all workers busy, wait a moment and return what was finished."""
