@@ -1,15 +1,16 @@
 """The concept atlas: a folder of pages that opens from disk.
 
     index.html                      the network, the corpus, all channels on a map
-    layers/<layer>.html             one layer: its channels, labels, clusters
+    layers/<layer>.html             one layer: its channels, labels, clusters; from
+    layers/<layer>/2.html           128 channels on, more pages
     concepts/<layer>/c0012.html     one channel: reference boards and statistics
     clusters/<layer>/k03.html       one cluster: markers and typical boards
     positions/p0000123.html         one position: policy, value, channels; list beside
     evaluation.html, graph.html     how far to believe it; which channels feed which
     compare.html, compare-2.html    other stores of the same positions beside this one
-    thumbnails/<layer>.png          mean heatmaps of a layer's channels
-    index.js                        all channels, for the search of the first page
-    style.css, atlas.js             the looks, and what a script adds to them
+    index.js, home.js               all channels, for search, gallery and map
+    style.css                       the looks
+    board.js, atlas.js, circuit.js  what scripts add to them
     atlas.json                      where the numbers come from; the list of files
 
 Nothing is fetched from a network, and everything but the search can be read without
@@ -59,6 +60,7 @@ _PARTS: Final = (
     re.compile(r'<header class="top">\n?(.*?)</header>', re.DOTALL),
     re.compile(r"<main[^>]*>\n?(.*)</main>", re.DOTALL),
 )
+_SCRIPTS: Final = ("board.js", "atlas.js", "home.js", "circuit.js")
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _LINKED: Final = re.compile(
     r'<(?:link rel="stylesheet"|script src=)[^>]*>(?:</script>)?\n?'
@@ -127,6 +129,7 @@ def build_atlas(
         "count": min(count, store.manifest.references or count),
         "notes": dict(notes or {}),
         "strength": strength_rows(strength, store),
+        "explains": network is not None,
     }
     with updated_folder(path, overwrite=overwrite) as draft:
         site = Site(folder=draft.folder, former=draft.former, store=store, **known)
@@ -223,12 +226,12 @@ def single_page(folder: Path, *, name: str) -> bytes:
     scripts = [
         (folder / "index.js").read_text("utf-8"),
         f"window.ATLAS_PAGES={json.dumps(_packed(folder))};",
-        (folder / "atlas.js").read_text("utf-8"),
+        *((folder / name).read_text("utf-8") for name in _SCRIPTS),
         files("conceptlrp.atlas").joinpath("single.js").read_text("utf-8"),
     ]
     page = _LINKED.sub("", first)
     page = _POLICY.sub(lambda found: found[1] + _policy(scripts), page)
-    style = (folder / "style.css").read_text("utf-8") + _pictures(folder)
+    style = (folder / "style.css").read_text("utf-8")
     head = f"<style>{style}</style>" + "".join(f"<script>{s}</script>" for s in scripts)
     content = page.replace("</head>", head + "</head>", 1).encode()
     if len(content) > LARGEST:
@@ -247,7 +250,7 @@ def _packed(folder: Path) -> dict[str, str]:
         text = path.read_text("utf-8")
         style = "".join(_STYLE.findall(text))
         parts = [found[1] for each in _PARTS if (found := each.search(text))]
-        page = json.dumps([*parts, _without_pictures(style)])
+        page = json.dumps([*parts, style])
         compress = zlib.compressobj(9, wbits=-15)
         content = compress.compress(page.encode()) + compress.flush()
         packed[path.relative_to(folder).as_posix()] = b64encode(content).decode()
@@ -262,25 +265,3 @@ def _policy(scripts: list[str]) -> str:
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data:"
     )
-
-
-def _pictures(folder: Path) -> str:
-    """Define each picture once, as a variable of the style sheet."""
-    found = []
-    for path in sorted(folder.glob("thumbnails/*.png")):
-        data = b64encode(path.read_bytes()).decode()
-        variable = _variable(path.name)
-        found.append(f'{variable}:url("data:image/png;base64,{data}")')
-    return ":root{" + ";".join(found) + "}" if found else ""
-
-
-def _without_pictures(style: str) -> str:
-    return re.sub(
-        r'url\("(?:\.\./)*thumbnails/([^"]+)"\)',
-        lambda found: f"var({_variable(found[1])})",
-        style,
-    )
-
-
-def _variable(name: str) -> str:
-    return "--" + re.sub(r"[^a-z0-9-]", "_", name)

@@ -7,6 +7,8 @@
   const style = document.head.appendChild(document.createElement("style"));
   const place = () => {
     const [address, rest] = location.hash.slice(1).split("?");
+    // The first page is where nothing is named: Back comes to it.
+    if (!address) return { address: HOME };
     return address[0] === "/" ? { address: address.slice(1).split("#")[0], anchor: address.split("#")[1], rest } : { address: current, anchor: address };
   };
   async function unpack(text) {
@@ -39,6 +41,7 @@
       byMain().innerHTML = main;
       style.textContent = look;
       window.atlasStart();
+      window.Boards.draw();
       lead(address);
       if (!anchor) { scrollTo(0, 0); byMain().focus({ preventScroll: true }); }
     }

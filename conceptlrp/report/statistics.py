@@ -30,8 +30,8 @@ _GROUP = 1 << 22
 _CHUNK = 4
 _BINS = 48
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-# Moves that are named, and positions that make a mean worth naming.
-_MOVES, _FEW_POSITIONS = 5, 10
+# Positions that make a mean worth naming.
+_FEW_POSITIONS = 10
 
 Numbers = NDArray[np.float32]
 Table = NDArray[np.float64]
@@ -330,10 +330,10 @@ def phase_statistics(
 def move_statistics(
     layer: LayerStatistics, channel: int, *, size: int
 ) -> tuple[MoveStatistics, ...]:
-    """Return the explained moves where a channel has its largest part."""
+    """Return the explained moves, those first where a channel has its largest part."""
     enough = np.flatnonzero(layer.move_sizes >= _FEW_POSITIONS)
     magnitude = layer.move_magnitude[enough, channel]
-    order = np.argsort(-magnitude, kind="stable")[:_MOVES]
+    order = np.argsort(-magnitude, kind="stable")
     return tuple(
         MoveStatistics(
             move=square_name(square, size),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import conceptlrp.figures
-from conceptlrp.atlas.site import concept_data, concept_page, layer_page
+from conceptlrp.atlas.site import concept_page, layer_page
 from tests.agreement.conftest import LAYER
 from tests.atlas.pages_read import Page
 from tests.command_line import run, succeed
@@ -24,10 +24,6 @@ def terminal(store, channel: int, *options: str) -> str:
 
 def concept(atlas: Path, channel: int) -> Page:
     return Page(atlas / concept_page(LAYER, channel))
-
-
-def data(atlas: Path, channel: int) -> dict[str, Any]:
-    return json.loads((atlas / concept_data(LAYER, channel)).read_text())
 
 
 def layer(atlas: Path) -> Page:

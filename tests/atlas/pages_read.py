@@ -25,6 +25,11 @@ class Page(HTMLParser):
         """All text, with single spaces."""
         return " ".join(" ".join(self.text).split())
 
+    @property
+    def boards(self) -> list[dict]:
+        """Boards, what the script is told of each."""
+        return [v for _, v in self.tags if "bd" in v.get("class", "").split()]
+
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         self.tags.append((tag, values))
