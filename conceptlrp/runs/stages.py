@@ -122,8 +122,8 @@ def spread(
 ) -> list[Any]:
     """Compute a function of parts of so many units by workers, Dask, or right here.
 
-    It gets a part, and what counts units done. Workers find the same to the last bit,
-    and what is found here if torch has one thread; with more, to its rounding.
+    It gets a part, and what counts units done. All find the same to the last bit, but
+    for the rounding of more threads of torch here.
     """
     watch, run = Watch(on_progress), run or RunOptions()
     watch.begin(stage, sum(sizes))

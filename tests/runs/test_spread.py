@@ -85,14 +85,7 @@ def test_parts_come_in_their_order_and_are_counted() -> None:
         on_rows(len(part))
         return [i * i for i in range(part.start, part.stop)]
 
-    found = spread(
-        squares,
-        7,
-        3,
-        stage="sums",
-        run=TWO,
-        on_progress=lambda *each: told.append(each),
-    )
+    found = spread(squares, [3, 3, 0, 1], "sums", TWO, lambda *each: told.append(each))
 
     assert found == [[0, 1, 4], [9, 16, 25], [], [36]]
     assert sorted(told)[-1] == ("sums", 7, 7)
