@@ -2,7 +2,7 @@
 
     index.html                      the network, the corpus, all channels on a map
     layers/<layer>.html             one layer: its channels, labels, clusters; from
-    layers/<layer>/2.html           128 channels on, more pages
+    layers/<layer>/2.html           96 channels on, more pages
     concepts/<layer>/c0012.html     one channel: reference boards and statistics
     clusters/<layer>/k03.html       one cluster: markers and typical boards
     positions/p0000123.html         one position: policy, value, channels; list beside
@@ -62,6 +62,8 @@ _PARTS: Final = (
 )
 _SCRIPTS: Final = ("board.js", "atlas.js", "home.js", "circuit.js")
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_BOARD: Final = re.compile(r'<span class="bd[^>]*>[^<]*</span>')
+_WINDOW: Final = 32_000
 _LINKED: Final = re.compile(
     r'<(?:link rel="stylesheet"|script src=)[^>]*>(?:</script>)?\n?'
 )
@@ -225,7 +227,7 @@ def single_page(folder: Path, *, name: str) -> bytes:
     first = (folder / "index.html").read_text("utf-8")
     scripts = [
         (folder / "index.js").read_text("utf-8"),
-        f"window.ATLAS_PAGES={json.dumps(_packed(folder))};",
+        f"[window.ATLAS_PAGES,...window.ATLAS_START]={json.dumps(_packed(folder))};",
         *((folder / name).read_text("utf-8") for name in _SCRIPTS),
         files("conceptlrp.atlas").joinpath("single.js").read_text("utf-8"),
     ]
@@ -243,18 +245,36 @@ def single_page(folder: Path, *, name: str) -> bytes:
     return content
 
 
-def _packed(folder: Path) -> dict[str, str]:
-    """Compress title, header and content of every page, by address."""
-    packed = {}
+def _pages(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield each page's address, and as JSON its boards, and its parts without them."""
     for path in sorted(folder.rglob("*.html")):
         text = path.read_text("utf-8")
         style = "".join(_STYLE.findall(text))
-        parts = [found[1] for each in _PARTS if (found := each.search(text))]
-        page = json.dumps([*parts, style])
-        compress = zlib.compressobj(9, wbits=-15)
-        content = compress.compress(page.encode()) + compress.flush()
-        packed[path.relative_to(folder).as_posix()] = b64encode(content).decode()
-    return packed
+        title, top, main = (found[1] for p in _PARTS if (found := p.search(text)))
+        parts = json.dumps([title, top, _BOARD.sub("\0", main), style])
+        address = path.relative_to(folder).as_posix()
+        yield address, json.dumps(_BOARD.findall(main)), parts
+
+
+def _packed(folder: Path) -> tuple[dict[str, str], str, int]:
+    """Compress the pages, by address, after what they share, which is packed once.
+
+    Pages of channels are alike but for their boards. Every page is the rest of a
+    stream that begins with two of them, cut to the window of deflate.
+    """
+    pages = list(_pages(folder))
+    known = [each for each in pages if each[0].startswith("concepts/")]
+    some = known[len(known) // 3], known[len(known) // 2]
+    shared = "".join(each[1][-_WINDOW // 3 :] for each in some)
+    start = (shared + "".join(each[2] for each in some)).encode()[-_WINDOW:]
+    compress = zlib.compressobj(9, wbits=-15)
+    begun = compress.compress(start) + compress.flush(zlib.Z_SYNC_FLUSH)
+    packed = {}
+    for address, boards, parts in pages:
+        each = compress.copy()
+        content = each.compress(f"[{parts},{boards}]".encode()) + each.flush()
+        packed[address] = b64encode(content).decode()
+    return packed, b64encode(begun).decode(), len(start)
 
 
 def _policy(scripts: list[str]) -> str:

@@ -90,13 +90,25 @@
         if (node.layer === lowest) paths.push(line(node.button.querySelector(".of"), own, node.board, node.rank === pinned));
       });
       const largest = Math.max(1e-12, ...paths.map((path) => Math.abs(path.sent)));
-      paths.forEach((path) => path.setAttribute("stroke-width", (0.4 + 5 * Math.abs(path.sent) / largest).toFixed(2)));
+      paths.forEach((path) => path.setAttribute("stroke-width", (0.4 + 5 * Math.sqrt(Math.abs(path.sent) / largest)).toFixed(2)));
       wires.replaceChildren(...paths);
     }
 
+    // What a channel hands to whom, and has from whom, the strongest three of each.
+    function carried(node) {
+      const named = (rank) => (rank < 0 ? title.toLowerCase() : nodes[rank].title);
+      const list = (found) => found.sort((a, b) => Math.abs(b.sent) - Math.abs(a.sent)).slice(0, 3)
+        .map(({ end, sent }) => `${named(end)} ${sent > 0 ? "+" : "\u2212"}${Number(Math.abs(sent).toPrecision(2))}`).join(", ");
+      const up = list(node.from.map(({ upper, sent }) => ({ end: upper, sent })));
+      const down = node.layer === lowest ? `the board ${Number(node.board.toPrecision(2))}`.replace("-", "\u2212")
+        : list(nodes.flatMap((each) => each.from.filter(({ upper }) => upper === node.rank).map(({ sent }) => ({ end: each.rank, sent }))));
+      return (up ? ` Gives to ${up}.` : "") + (down ? ` Gets from ${down}.` : "");
+    }
     function show() {
       const { size, output: value, kept } = stops[stop], node = nodes[pinned];
-      told.textContent = `${kept} of the output kept by ${size} of ${total} channels: ${title.toLowerCase()} ${value}; with all of them ${full}, with none ${sizes[0].output}`;
+      // A dash stands where all channels together make hardly any difference.
+      const near = kept === "\u2013", ends = `${title.toLowerCase()} ${value}; with all of them ${full}, with none ${sizes[0].output}`;
+      told.textContent = near ? `${size} of ${total} channels: ${ends}, too near to tell a part` : `${kept} of the output kept by ${size} of ${total} channels: ${ends}`;
       slider.setAttribute("aria-valuetext", told.textContent);
       nodes.forEach((each) => {
         each.item.hidden = each.rank >= size && each.rank !== pinned;
@@ -116,7 +128,7 @@
         const said = `${title} ${full} \u2192 ${node.alone}; ${best} ${place.dataset.chance} \u2192 ${node.chance}; ` +
           (node.best === best ? `the best move stays ${best}` : `${node.best} becomes the best move`) + (node.value ? `; expected outcome ${place.dataset.value} \u2192 ${node.value}` : "") + ".";
         const link = node.link ? node.link.cloneNode(true) : make("b", { textContent: node.title.split(" ").pop() });
-        panel.replaceChildren(map, make("div", {}, make("p", {}, link, ` ${node.name}`), make("p", { textContent: `Relevance ${node.relevance} above its mean.` }),
+        panel.replaceChildren(map, make("div", {}, make("p", {}, link, ` ${node.name}`), make("p", { textContent: `Relevance ${node.relevance} above its mean.${carried(node)}` }),
           make("p", {}, toggle), ...(off ? [make("p", { className: "effect", textContent: said })] : [])));
         window.Boards.drawOne(map);
       }

@@ -180,6 +180,15 @@
       };
       return [starButton(b.id(i), drawExport), compare];
     };
+    // The arrows lead from tile to tile, as the eye does.
+    tiles.onkeydown = (event) => {
+      const links = [...tiles.querySelectorAll("a")], at = links.indexOf(event.target);
+      const wide = links.filter((link) => link.offsetTop === links[0].offsetTop).length;
+      const by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wide, ArrowDown: wide }[event.key];
+      if (at < 0 || !by || event.altKey || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      links[at + by]?.focus();
+    };
     function drawTiles() {
       tiles.replaceChildren(...found.slice(0, shown).map((i) => tile(i, acts(i))));
       drawBoards(tiles);

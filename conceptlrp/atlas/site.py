@@ -105,6 +105,14 @@ class Site:
         """Rows of the store that have a page, see `position_page`."""
         return frozenset(each.row for each in self.chosen)
 
+    @cached_property
+    def named(self) -> dict[str, StoredResults]:
+        """What names channels, by the unit of the output that they explain."""
+        kind = self.store.manifest.plan.value_kind
+        every = (StoredResults(self.store, each) for each in self.store.targets)
+        own = {unit_of(each.target, kind): each for each in every if each.names}
+        return {"logits": self.results, **own, self.unit: self.results}
+
     @property
     def badges(self) -> Names:
         """What speaks for these names."""
@@ -172,10 +180,6 @@ class Site:
         }
         Draft(self.folder, self.former).write(MARKER, dumps(record, indent=True))
 
-    def write_data(self, address: str, content: Mapping[str, Any]) -> None:
-        """Write the data of a page as strict JSON."""
-        self.write_bytes(address, dumps(content))
-
 
 def concept_page(layer: str, channel: int) -> str:
     """Address of a channel's page, such as concepts/conv3/c0012.html."""
@@ -190,11 +194,6 @@ def layer_page(layer: str, sheet: int = 0) -> str:
 def position_page(row: int) -> str:
     """Address of the page of a row of the store, such as positions/p0000123.html."""
     return f"positions/p{row:07d}.html"
-
-
-def concept_data(layer: str, channel: int) -> str:
-    """Address of a channel's report as JSON."""
-    return concept_page(layer, channel).removesuffix("html") + "json"
 
 
 def cluster_page(layer: str, cluster: int) -> str:
@@ -268,7 +267,7 @@ def make_templates(*packages: str) -> Environment:
     filters = (compact, count, effect, percent, plural, signed_percent)
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["signed"] = signed_amount
-    pages = (cluster_page, concept_data, concept_page, layer_page)
+    pages = (cluster_page, concept_page, layer_page)
     boards = (drawn.explained_square, drawn.map_only, drawn.page_board)
     known = (*pages, position_page, *boards)
     environment.globals |= {each.__name__: each for each in known}

@@ -26,6 +26,7 @@ from conceptlrp.othello import Corpus, Position, parse_square
 # Circuits are about as good as those of rounds of a tenth, in three fifths of the time.
 _DROPPED: Final = 0.2
 _SIZES: Final = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48)
+_TOLD: Final = 0.05
 
 Place = tuple[str, int]
 
@@ -50,10 +51,12 @@ class PositionCircuit:
     edges: tuple[tuple[tuple[int, float], ...], ...]
 
     @property
-    def kept(self) -> tuple[float, ...]:
-        """Part of what the output is more than without channels, kept by each size."""
+    def kept(self) -> NDArray[np.floating]:
+        """Part (S,) of the output above that of no channel, nan of a twentieth."""
         none = self.outputs[0]
-        return tuple((each - none) / ((self.full - none) or 1) for each in self.outputs)
+        gap = self.full - none
+        told = abs(gap) > _TOLD * max(abs(self.full), abs(none))
+        return np.subtract(self.outputs, none) / (gap if told else np.nan)
 
 
 def position_circuit(

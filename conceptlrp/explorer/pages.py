@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from conceptlrp.atlas.pages.position_pages import output_title, output_view
+from conceptlrp.atlas.pages.position_pages import (
+    output_title,
+    output_view,
+    two_moves,
+)
 from conceptlrp.atlas.pictures.page_boards import (
     explained_square,
     heat_text,
@@ -197,7 +201,7 @@ _TEMPLATES.globals |= {
         each.__name__: each
         for each in (
             *(explained_square, output_title, page_board, symmetric_limit),
-            *(unit_of, with_disc, Position),
+            *(two_moves, unit_of, with_disc, Position),
         )
     },
 }

@@ -225,6 +225,20 @@ def test_a_channel_is_found_and_opened_by_keyboard_alone(browser, atlas):
         assert page.locator("h1").count() == 1
 
 
+def test_arrows_lead_from_tile_to_tile(browser, atlas):
+    focused = "document.activeElement.querySelector('b')?.textContent"
+    with browser.page(atlas / "index.html") as page:
+        page.focus("#tiles a >> nth=0")
+        shown = tiles(page)
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(focused) == shown[1]
+        page.keyboard.press("ArrowLeft")
+        page.keyboard.press("ArrowLeft")
+        assert page.evaluate(focused) == shown[0]
+        page.keyboard.press("ArrowDown")
+        assert shown.index(page.evaluate(focused)) >= 2
+
+
 def test_focus_is_always_visible(browser, atlas):
     with browser.page(atlas / "index.html") as page:
         for _ in range(25):

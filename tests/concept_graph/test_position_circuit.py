@@ -1,5 +1,6 @@
 """The circuit of one position against runs of the network itself."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -80,10 +81,20 @@ def test_outputs_are_those_of_a_network_whose_other_channels_are_at_the_mean(
         expected = float(output(explainer, position, target, ran)[0])
         assert kept == pytest.approx(expected, abs=1e-9)
     assert circuit.sizes[0] == 0
-    assert circuit.kept[0] == 0
-    assert circuit.kept[-1] == pytest.approx(
-        (circuit.outputs[-1] - circuit.outputs[0]) / (circuit.full - circuit.outputs[0])
+    parts = np.subtract(circuit.outputs, circuit.outputs[0])
+    np.testing.assert_allclose(
+        circuit.kept * (circuit.full - circuit.outputs[0]), parts
     )
+
+
+def test_no_part_is_told_of_an_output_that_channels_hardly_change(found) -> None:
+    outputs = tuple(np.linspace(1.0, 1.03, len(found[1].sizes)))
+
+    near = replace(found[1], outputs=outputs, full=1.04)
+    apart = replace(found[1], outputs=outputs, full=1.1)
+
+    assert np.isnan(near.kept).all()
+    assert apart.kept[-1] == pytest.approx(0.3)
 
 
 def test_one_channel_at_its_mean_is_run_and_not_estimated(known, found) -> None:

@@ -291,7 +291,7 @@ def test_pointing_at_a_channel_shows_its_map_on_the_large_board(
         visit.go(f"?moves={TRANSCRIPT}&against=c5")
         board = visit.page.locator(".on-board .bd")
         own = board.get_attribute("data-h")
-        link = visit.page.locator("table.differences a.place").first
+        link = visit.page.locator("table.differences a").first
         card = visit.page.locator("a.board[href*='layer=conv4']").first
 
         for each in (link, card):
@@ -375,15 +375,14 @@ def test_two_moves_stand_side_by_side(chromium, address, width) -> None:
 
         visit.page.click("#against-c5")
         visit.page.wait_for_selector("#two-title")
-        visit.page.locator(".two").scroll_into_view_if_needed()
+        visit.page.locator(".three").scroll_into_view_if_needed()
         visit.page.wait_for_function(
-            "() => document.querySelectorAll('.two .bd.drawn').length == 2"
+            "() => document.querySelectorAll('.three .bd.drawn').length == 3"
         )
-        first, second = (
-            each.bounding_box() for each in visit.page.locator(".two .bd").all()
-        )
+        boards = visit.page.locator(".three .bd").all()
+        first, second, _ = (each.bounding_box() for each in boards)
         limits = visit.page.eval_on_selector_all(
-            ".two .bd", "all => all.map((each) => each.limit)"
+            ".three .bd", "all => all.map((each) => each.limit)"
         )
 
         assert first["y"] == second["y"]

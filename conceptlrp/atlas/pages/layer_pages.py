@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from conceptlrp.lrp import Explainer
     from conceptlrp.networks.checkpoint import AnyNetwork
 
-# Channels of a page: 100 KB or less.
-_TILES = 128
+# Channels of a page, so that it has 100 KB or less.
+_TILES = 96
 _LINKS = 12
 _STRONGEST = 6
 _GROUPS = 8
