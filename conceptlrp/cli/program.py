@@ -66,10 +66,8 @@ def main() -> None:
         sys.stdout.flush()
     except _ClickError as error:
         _fail(_usage(error), code=2)
-    except (typer.Abort, KeyboardInterrupt) as stopped:
-        # What an interrupted run leaves, which typer would keep to itself.
-        said = str(stopped.__cause__ or stopped)
-        sys.exit(130) if not said else _fail(said, code=130)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
     except BrokenPipeError:
         # Whoever read the output, such as head, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -12,9 +12,9 @@ from conceptlrp.cli.inputs import (
     open_network,
     read_positions,
     recorded_network,
+    run_bars,
 )
 from conceptlrp.cli.tables import print_json
-from conceptlrp.progress import progress_bars
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -151,7 +151,7 @@ def merge(
     net = None if network is None else open_network(network, weights)
     if net is None and not has_references(store):
         net = recorded_network(store, read_plan(store).network)
-    with progress_bars() as report:
+    with run_bars() as report:
         merged = merge_run(
             store,
             net,
@@ -167,7 +167,7 @@ def fill_store(
     """Explain positions into a store, with bars."""
     from conceptlrp.runs import attribute_corpus
 
-    with progress_bars() as report:
+    with run_bars() as report:
         return attribute_corpus(network, positions, out, on_progress=report, **options)
 
 
