@@ -185,6 +185,11 @@ def position_page(row: int) -> str:
     return f"positions/p{row:07d}.html"
 
 
+def game_page(game: int) -> str:
+    """Address of the page of a game of the store, such as games/g00012.html."""
+    return f"games/g{game:05d}.html"
+
+
 def concept_data(layer: str, channel: int) -> str:
     """Address of a channel's report as JSON."""
     return concept_page(layer, channel).removesuffix("html") + "json"
@@ -272,7 +277,7 @@ def make_templates(*packages: str) -> Environment:
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["signed"] = signed_amount
     pages = (cluster_data, cluster_page, concept_data, concept_page, layer_page)
-    addresses = (*pages, position_page, sprite_file)
+    addresses = (*pages, game_page, position_page, sprite_file)
     environment.globals |= {each.__name__: each for each in addresses}
     environment.globals |= {"anchor": file_stem, "colors": level_colors()}
     return environment
