@@ -51,6 +51,8 @@
     });
     show(0);
   }
+  // In an atlas of one file pages come and go.
+  const before = window.atlasStart;
+  if (before) window.atlasStart = () => { before(); begin(); };
   document.addEventListener("DOMContentLoaded", begin);
-  window.gameStart = begin;
 })();

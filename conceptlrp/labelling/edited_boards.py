@@ -19,17 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, spread_rows
-from conceptlrp.labelling.channel_name import (
-    ACTIVATION,
-    MAP,
-    RELEVANCE,
-    OwnLabel,
-)
+from conceptlrp.labelling.channel_name import ACTIVATION, MAP, RELEVANCE, OwnLabel
 from conceptlrp.labelling.columns import Columns, position_columns
-from conceptlrp.labelling.edit_result import (
-    EditedBoards,
-    LayerEdits,
-)
+from conceptlrp.labelling.edit_result import EditedBoards, LayerEdits
 from conceptlrp.labelling.edit_tables import (
     EXAMPLES,
     Known,
@@ -341,10 +333,7 @@ def _stored(networks: Networks, layer: str) -> dict[str, NDArray[Any]]:
     """Return what the store has of a layer at the sample, (N, C) each."""
     arrays, rows = networks.store.arrays, networks.rows
     relevance = arrays.relevance(layer, rows=rows, target=networks.target)
-    return {
-        ACTIVATION: arrays.activation(layer, rows=rows),
-        RELEVANCE: relevance,
-    }
+    return {ACTIVATION: arrays.activation(layer, rows=rows), RELEVANCE: relevance}
 
 
 def _natural(stored: Mapping[str, NDArray[Any]], near: Near) -> dict[str, Floats]:

@@ -189,10 +189,7 @@ def _maps(
     for rows in batches(len(corpus), _BATCH):
         batch, own = corpus[rows], above.take(rows)
         explained = explainer.attribute(
-            batch,
-            targets=[target.take(rows)],
-            conditional=channels,
-            baseline=own,
+            batch, targets=[target.take(rows)], conditional=channels, baseline=own
         )
         for layer, relevance in explained.conditional.items():
             fired = on_board(explained.activation[layer], corpus.size)

@@ -22,13 +22,7 @@ from conceptlrp.labelling.networks import Networks, above_own_mean, random_netwo
 from conceptlrp.labelling.result import LabelCriteria, LabelScores, ScoredLabels
 from conceptlrp.labelling.rule import rules_held
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.labels import (
-    LABELS,
-    Labels,
-    control_labels,
-    label_boards,
-    move_labels,
-)
+from conceptlrp.labels import LABELS, Labels, control_labels, label_boards, move_labels
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import batches

@@ -193,7 +193,7 @@ def reference_boards(
         come in the order of their rows. Fewer where no more boards speak for the
         channel: a score of zero, or of the other sign, is no reason to show a board.
         Where the end that is asked for has none, those of the other, as ``strip`` and
-        ``note`` say.
+        ``note`` say; so does ``note`` where more positions tie with the last.
 
     References
     ----------
@@ -222,7 +222,7 @@ def reference_boards(
             telling = rows[tells(scores[rows], by=by, lowest=lowest)]
             found = diverse_rows(
                 scores[telling],
-                count,
+                count + 1,
                 lowest=lowest,
                 games=corpus.game[telling] if one_per_game else None,
                 boards=(corpus.own[telling], corpus.opponent[telling]),

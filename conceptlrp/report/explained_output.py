@@ -50,13 +50,6 @@ class LocalAtlas:
     part: NDArray[np.floating]
     regions: tuple[RegionHold, ...]
 
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """Channels that hold a square, those with the most squares first."""
-        held = self.channel[self.channel != NO_CHANNEL]
-        found, counts = np.unique(held, return_counts=True)
-        return tuple(found[np.argsort(-counts, kind="stable")].tolist())
-
 
 @dataclass(frozen=True, eq=False)
 class ChannelMap:
@@ -136,11 +129,6 @@ class Totals:
     board: float
     biases: float
     absorbed: float
-
-    @property
-    def output(self) -> float:
-        """The output itself, to rounding."""
-        return sum(self.parts.values())
 
     @property
     def parts(self) -> dict[str, float]:

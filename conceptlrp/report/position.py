@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
@@ -63,8 +63,8 @@ class PositionReport:
         The chosen move, by default the best.
     value_output : ExplainedOutput or None
         The output of the value head; None without a value head.
-    contrast : ExplainedOutput or None
-        The chosen move less another one, where that was asked for.
+    contrast, other : ExplainedOutput or None
+        The chosen move less another one, and that one, where that was asked for.
     composite : str
         Rules by which relevance was propagated.
     baseline : str
@@ -80,6 +80,7 @@ class PositionReport:
     move: ExplainedOutput
     value_output: ExplainedOutput | None
     contrast: ExplainedOutput | None
+    other: ExplainedOutput | None
     composite: str
     baseline: str = "zero"
     gradients: tuple[str, ...] = ()
@@ -124,6 +125,7 @@ class PositionReport:
             "move": self.move.to_dict(),
             "value_output": self.value_output and self.value_output.to_dict(),
             "contrast": self.contrast and self.contrast.to_dict(),
+            "other": self.other and self.other.to_dict(),
         }
 
     def __repr__(self) -> str:
@@ -212,7 +214,8 @@ def position_report(
     chosen = "best" if move is None else _named(move, position)
     targets = [chosen, *(["value"] if explainer.has_value else [])]
     if against is not None:
-        targets.append(f"{chosen}-{_named(against, position)}")
+        other = _named(against, position)
+        targets += [f"{chosen}-{other}", other]
     row = None if store is None else store_row(store, position)
     above = _baseline(explainer, row)
     found = explainer.attribute(
@@ -222,7 +225,7 @@ def position_report(
         baseline=above,
     )
     biases = explainer.biases(position, targets=targets)[0]
-    policy = _policy(position, found)
+    policy = move_policies(position, found.logits[0])
     # Only now it is known which move is the best.
     best = _named(move or policy[0].move, position)
     if against is not None and best == _named(against, position):
@@ -240,7 +243,8 @@ def position_report(
         value=float(expected_outcome(found.value[0], kind)),
         move=outputs[0],
         value_output=outputs[1] if explainer.has_value else None,
-        contrast=None if against is None else outputs[-1],
+        contrast=None if against is None else outputs[-2],
+        other=None if against is None else outputs[-1],
         composite=explainer.composite_name,
         baseline=above.words,
         gradients=explainer.gradients,
@@ -312,8 +316,8 @@ def _conditions(explainer: Explainer, layers: Sequence[str] | None) -> Any:
     }
 
 
-def _policy(position: Position, found: Attribution) -> tuple[MovePolicy, ...]:
-    logits = found.logits[0]
+def move_policies(position: Position, logits: NDArray[Any]) -> tuple[MovePolicy, ...]:
+    """Name the legal moves with their logits (A,), the likeliest first."""
     if len(logits) == position.size**2:
         # A network without an output for the pass gives it no logit.
         logits = np.append(logits, np.nan)

@@ -271,6 +271,21 @@ def search(
     rng: Rng | None = None,
 ) -> SearchResult:
     """Search positions (N,) that are not the end of a game; noise needs a generator."""
+    trees = grow_trees(evaluate, own, opponent, options=options, rng=rng)
+    visits = trees.visits[:, 0]
+    total = np.where(visits > 0, trees.total[:, 0], 0.0)
+    return SearchResult(visits, total / np.maximum(visits, 1), trees.priors[:, 0])
+
+
+def grow_trees(
+    evaluate: Evaluator,
+    own: Boards,
+    opponent: Boards,
+    *,
+    options: SearchOptions | None = None,
+    rng: Rng | None = None,
+) -> Trees:
+    """Grow the trees of a search; see `search`."""
     chosen = options or SearchOptions()
     if not np.isnan(outcomes(own, opponent, size=evaluate.size, draw=0.0)).all():
         msg = "a position is the end of a game, where there is nothing to search"
@@ -283,9 +298,7 @@ def search(
     trees.priors[:, 0] = priors
     for _ in range(chosen.simulations):
         _simulate(trees, evaluate, chosen)
-    visits = trees.visits[:, 0]
-    total = np.where(visits > 0, trees.total[:, 0], 0.0)
-    return SearchResult(visits, total / np.maximum(visits, 1), trees.priors[:, 0])
+    return trees
 
 
 def choose_actions(

@@ -29,7 +29,8 @@ class Ranking:
     lowest : bool
         Whether the lowest scores come first.
     note : str
-        Why these are not the rows that were asked for, or none, "" if they are.
+        Why these are not the rows that were asked for, none, or no better than others;
+        "" if they are.
     """
 
     rows: NDArray[np.int64]
@@ -60,19 +61,34 @@ def told(
     """Rank one end of `among` positions or, if it has no rows, the other, and say so.
 
     ``ranked(lowest=...)`` gives those rows of an end whose scores `tells` keeps, in
-    order. Everything that shows boards of a channel asks here, so that no view shows a
-    board of the wrong sign, or one of score 0, as one that the channel is about.
+    order, and one more than `count`. Everything that shows boards of a channel asks
+    here, so that no view shows a board of the wrong sign, or one of score 0, as one
+    that the channel is about.
     """
-    found = ranked(lowest=lowest)
+    found = until(ranked(lowest=lowest), count)
     if len(found) or not count:
         return replace(found, lowest=lowest)
-    other = ranked(lowest=not lowest)
+    other = until(ranked(lowest=not lowest), count)
     if not len(other):
         note = nothing_words(by, lowest=None, among=among)
         return replace(found, lowest=lowest, note=note)
     why = nothing_words(by, lowest=lowest, among=among)
     shown = f"the {'highest' if lowest else 'lowest'} are shown"
-    return replace(other, lowest=not lowest, note=f"{why}; {shown}")
+    note = "; ".join(filter(None, (why, shown, other.note)))
+    return replace(other, lowest=not lowest, note=note)
+
+
+def until(found: Ranking, count: int) -> Ranking:
+    """Keep `count` rows, and say that the last ties with one that is left out."""
+    kept = found[:count]
+    if not len(kept) or len(found) == len(kept):
+        return kept
+    last, left_out = found.scores[count - 1 : count + 1].tolist()
+    if left_out != last:
+        return kept
+    tied = f"{last:.3g}".replace("-", "\N{MINUS SIGN}")
+    note = f"more positions tie at {tied}, and the first in the store are shown"
+    return replace(kept, note=note)
 
 
 _WORDS = {

@@ -142,7 +142,8 @@ class Store(OpenedStore):
 
         The highest are above 0, the lowest share or relevance is below; positions of
         score 0 are never ranked. Where the end that is asked for has none, the other
-        is ranked, which ``lowest`` and ``note`` of the ranking say.
+        is ranked, which ``lowest`` and ``note`` of the ranking say; so does ``note``
+        where more positions tie with the last.
         """
         self.check_channel(layer, channel)
         check_known("score", by, CHANNEL_SCORES)
@@ -151,7 +152,7 @@ class Store(OpenedStore):
 
         among = len(self) if rows is None else len(rows)
         about = (layer, channel, by, rows, self.target_index(target))
-        ranked = partial(self._end, *about, count, one_per_game=one_per_game)
+        ranked = partial(self._end, *about, count + 1, one_per_game=one_per_game)
         return told(ranked, by=by, lowest=lowest, count=count, among=among)
 
     def rank_channels(

@@ -10,13 +10,13 @@ from conceptlrp.atlas.pictures.page_boards import CardMaker
 from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.labelling import ChannelLabels
-from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.report import channel_report
 from conceptlrp.report.stored_layer import StoredResults
 from tests.atlas.conftest import DEAD, KEPT, write_store
 from tests.atlas.full_report import HOSTILE, full_report, named_label
 from tests.atlas.pages_read import Page
 from tests.report.conftest import fill
+from tests.report.planted_labels import evidence_of
 
 LAYER = "conv1"
 #: Where each element of the merged table of concept pages is found.
@@ -79,8 +79,9 @@ def test_a_page_has_every_strip_and_every_section(page, bare):
 def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
     level, heading = page.headings[0]
 
-    assert (level, heading.strip()) == (1, "Corner lead")
-    assert "Its relevance is higher where 'corner lead' holds" in page.words
+    name = "Used when the mover's lead in corners is large; it raises the value"
+    assert (level, heading.strip()) == (1, name)
+    assert "Here corner lead: how many more corners the mover has." in page.words
     assert "It carries" in page.words
 
 
@@ -88,14 +89,11 @@ def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
     "said",
     [
         "AUROC 0.91",  # score
-        "+0.82 [+0.78, +0.86]",  # interval
-        "random networks reach 0.31",  # level of random networks
+        "[0.89, 0.93] of its relevance for 'corner lead'",  # interval
+        "random networks reach 0.66",  # level of random networks
         "0.0125",  # corrected p-value
         "66% of its relevance lies on the label's squares",
-        "of 'corner lead' with r +0.75 [+0.62, +0.88]: more of it raises",  # cause
-        "interchange shows that the output follows it (r +0.75)",
-        "the output follows the difference of 'mobility' with r −0.50",
-        "Causal check passed",
+        "raises the value when the mover's lead in corners is large (r +0.75 [+0.62",
         "its effect +0.44 is below 0.5",  # why a runner-up failed
         "random weights gets a label on 2.5%",  # control
     ],
@@ -143,7 +141,7 @@ def test_every_strip_says_how_many_boards_it_has(page):
     titles = [text for level, text in page.headings if level == 3]
 
     assert titles[:5] == [
-        "Most relevant (the name is by relevance) ",
+        "Most relevant: the boards that the name is about ",
         "Most opposed ",
         "Most active ",
         "From most to least ",
@@ -201,14 +199,13 @@ def test_the_page_of_a_full_store_misses_nothing(page):
 def test_a_channel_without_label_is_unnamed_and_that_is_a_result(
     store, report, tmp_path
 ):
-    labels = ChannelLabels(1)
+    labels, evidence = ChannelLabels(1), evidence_of(named=0)
+    unnamed = {"name": evidence.name, "evidence": evidence}
 
-    page = written(
-        tmp_path, store, replace(report, name=ChannelName(), labels=labels, cause=None)
-    )
+    page = written(tmp_path, store, replace(report, labels=labels, **unnamed))
 
     assert page.headings[0][1].strip() == "Unnamed"
-    assert "No label describes it. The nearest is 'edge lead'" in page.words
+    assert "Not described: no label fulfils the criteria" in page.words
     assert "That is a result" in page.words
     assert "Nearest labels, and why they failed" in page.words
 
@@ -221,18 +218,17 @@ def test_a_label_of_squares_says_how_much_relevance_they_have(store, report, tmp
 
     page = written(tmp_path, store, replace(report, labels=labels))
 
-    said = "Among squares of one kind, its heatmaps are lower on 'own corners'"
-    assert said in page.words
-    assert "which have 26% of its relevance" in page.words
+    assert "26% of its relevance lies on the label's squares" in page.words
 
 
 def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
     labels = (named_label("edge lead"), named_label("corner lead"))
-    found = ChannelLabels(1, labels, rivals=("corner lead",))
+    evidence = evidence_of(*labels, named=0, rivals=("corner lead",))
+    unnamed = {"name": evidence.name, "evidence": evidence}
 
-    page = written(tmp_path, store, replace(report, name=ChannelName(), labels=found))
+    page = written(tmp_path, store, replace(report, **unnamed))
 
-    said = "'edge lead' and 'corner lead' fit about equally well, so the channel has"
+    said = "several labels fit about equally well ('edge lead', 'corner lead')."
     assert said in page.words
 
 

@@ -427,7 +427,7 @@ def _exchanged(columns, plies, seed):
     return found
 
 
-SENTENCE = "an own disc with an own disc to its left"
+SENTENCE = "a mover's disc with a mover's disc to its left"
 
 
 class RuleNetwork(nn.Module):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.atlas.pictures.charts import plies_svg, scatter_svg
 from conceptlrp.atlas.pictures.page_boards import CardMaker
-from conceptlrp.atlas.site import Site, cluster_data, cluster_page
+from conceptlrp.atlas.site import Site, cluster_page
 from conceptlrp.clustering import ClusterDescription, Clustering, describe_clusters
 from conceptlrp.clustering.clustering import typical_rows
 from conceptlrp.clustering.features import (
@@ -188,8 +188,6 @@ def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) 
         markers=() if number == NOISE else marker_rows(clustering, number, _MARKERS),
         strips=strips,
     )
-    if number != NOISE:
-        site.write_data(cluster_data(clustering.layer, number), _data(facts, number))
 
 
 def _strips(
@@ -253,24 +251,6 @@ def _phases(
         (f"{10 * n + 1}\N{EN DASH}{10 * n + 10}", a, a / inside.sum(), b / len(plies))
         for n, (a, b) in enumerate(rows)
     )
-
-
-def _data(facts: ClusterFacts, number: int) -> dict[str, Any]:
-    """Everything on the page as plain values, what is not known as None."""
-    clustering, silhouette = facts.clustering, float(facts.silhouette[number])
-    return {
-        "encoding-type": "conceptlrp-cluster",
-        "encoding-version": "1",
-        "layer": clustering.layer,
-        "target": clustering.target,
-        "feature": clustering.feature,
-        "method": clustering.method,
-        "seed": clustering.seed,
-        "silhouette": silhouette if np.isfinite(silhouette) else None,
-        "nearest": [list(each) for each in facts.nearest[number]],
-        "rows": clustering.members(number).tolist(),
-        **facts.descriptions[number].to_dict(),
-    }
 
 
 def cluster_map(

@@ -34,14 +34,12 @@ from conceptlrp.report.words.channel import (
     strip_title,
 )
 from conceptlrp.report.words.labels import (
-    carried_line,
-    cause_lines,
     heading,
     label_interval,
     random_line,
     rule_line,
+    rule_title,
     squares_line,
-    verdict,
 )
 from conceptlrp.report.words.numbers import (
     compact,
@@ -71,7 +69,6 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         size=size,
         heading=heading(report),
         levels=LEVELS if report.name.is_named else (),
-        verdict=verdict(report),
         role=role(report),
         places=list(location_lines(report)),
         facts=_facts(report),
@@ -86,10 +83,9 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         squares_line=squares_line,
         interval=label_interval,
         untested=UNTESTED,
-        cause=cause_lines(report),
-        carried=carried_line(report),
         control=random_line(report),
         rule=rule_line,
+        rule_title=rule_title,
     )
 
 
@@ -103,12 +99,7 @@ def _strips(report: ChannelReport, maker: CardMaker) -> list[dict[str, Any]]:
         heatmaps, text = boards.heatmaps, STRIP_WORDS[name][1]
         title = strip_title(report, name)
         cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps)
-        known: dict[str, Any] = {
-            "name": name,
-            "title": title,
-            "text": text,
-            "cards": cards,
-        }
+        known = {"name": name, "title": title, "text": text, "cards": cards}
         limit = 0.0 if heatmaps is None else symmetric_limit(heatmaps)
         strips.append({**known, "limit": limit, "note": boards.note})
     return strips

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.pictures.page_boards import page_board
-from conceptlrp.atlas.site import Site, concept_page, game_page
+from conceptlrp.atlas.site import Site, game_page
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.labelling.channel_name import UNNAMED
 from conceptlrp.lrp import Attribution, Explainer
@@ -23,12 +23,12 @@ from conceptlrp.networks.planes import with_pass
 from conceptlrp.othello import BLACK, Corpus, square_name
 from conceptlrp.progress import OnProgress
 from conceptlrp.reference.boards import move_probabilities
-from conceptlrp.report.words.numbers import effect, percent, plural, signed_percent
+from conceptlrp.report.words.numbers import percent, signed_percent
 from conceptlrp.store.ranking import share_of
 
 # Games with a page, moves that make one, bands of a layer and boards of a band.
 _GAMES, _LEAST, _BANDS, _BOARDS = 12, 20, 10, 2
-_WIDTH, _HEIGHT = 600, 120
+_WIDTH, _HEIGHT = 600, 300
 
 
 def choose_games(site: Site) -> list[int]:
@@ -61,9 +61,7 @@ def write_game_pages(
             "previous": games[place - 1] if place else None,
             "next": games[place + 1] if place + 1 < len(games) else None,
         }
-        site.write(
-            game_page(game), "game.html", game=game, **neighbours, **content
-        )
+        site.write(game_page(game), "game.html", game=game, **neighbours, **content)
         listed.append((game, content["title"], content["last"], content["result"]))
         if on_progress is not None:
             on_progress("games", place + 1, len(games))
@@ -72,13 +70,12 @@ def write_game_pages(
 
 @dataclass(frozen=True)
 class Band:
-    """A channel through a game: its share (N,) and where it is the largest."""
+    """A channel in a game, and the boards where its share is the largest."""
 
     layer: str
     channel: int
     name: str
     badge: str
-    share: NDArray[np.float32]
     boards: tuple[tuple[int, Any, str], ...]
     limit: float
 
@@ -188,17 +185,16 @@ def _layer(
 
 
 def _areas(sizes: NDArray[np.floating]) -> Iterator[str]:
-    """Stack sizes (K, N) of at most 1 together, the first at the bottom."""
-    below = np.zeros(sizes.shape[1])
-    for each in sizes:
-        above = below + each
-        ends = (
-            [f"{_x(i, len(h)):.0f} {(1 - v) * _HEIGHT:.1f}" for i, v in enumerate(h)]
-            for h in (above, below)
+    """Stack sizes (K, N) of at most 1 together, the first on top and drawn first.
+
+    Each area reaches down to the axis; those after it are drawn over it.
+    """
+    for height in np.cumsum(sizes[::-1], axis=0)[::-1]:
+        points = (
+            f"{_x(i, len(height)):.0f} {(1 - v) * _HEIGHT:.0f}"
+            for i, v in enumerate(height.tolist())
         )
-        up, down = ends
-        yield f"M{'L'.join(up + down[::-1])}z"
-        below = above
+        yield f"M0 {_HEIGHT}L{'L'.join(points)}V{_HEIGHT}z"
 
 
 def _band(
@@ -210,18 +206,19 @@ def _band(
     maps: NDArray[np.floating],
 ) -> Band:
     rows = np.argsort(-np.abs(share), kind="stable")[:_BOARDS].tolist()
-    summed = maps if maps.ndim == 3 else maps.sum(axis=1)
     boards = [
-        (row, page_board(corpus.position(row), heatmap=summed[row]), text)
+        (
+            row,
+            page_board(corpus.position(row), heatmap=maps[row]),
+            signed_percent(float(share[row])),
+        )
         for row in rows
-        if (text := signed_percent(float(share[row])))
     ]
     return Band(
         layer=layer,
         channel=channel,
         name=str(site.names.get((layer, channel), UNNAMED)),
         badge=str(site.badges.get((layer, channel), "")),
-        share=share,
         boards=tuple(boards),
-        limit=symmetric_limit(summed[rows]),
+        limit=symmetric_limit(maps[rows]),
     )

@@ -6,8 +6,6 @@ rank 1, which is drawn on top.
 """
 
 import math
-import struct
-import zlib
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,13 +14,13 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.drawing.board import board_svg, quoted
-from conceptlrp.drawing.colors import symmetric_limit, to_rgb
+from conceptlrp.drawing.board import quoted
 from conceptlrp.othello import BLACK, NO_MOVE, PASS, Corpus, Position, square_name
 from conceptlrp.reference.boards import ReferenceBoard, ToCopy
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import crop
-from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.words.numbers import percent
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 
 _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -95,36 +93,6 @@ def game_data(corpus: Corpus, row: int, symmetry: int) -> dict[str, str | int]:
     return {"g": moves, "y": before, **({"t": symmetry} if symmetry else {})}
 
 
-def sprite(maps: NDArray[np.floating], *, columns: int) -> NDArray[np.uint8]:
-    """Lay maps (C, n, n) out in rows of `columns`, each coloured to its own limit."""
-    channels, n, _ = maps.shape
-    rows = -(-channels // columns)
-    tiles = np.full((rows * columns, n, n, 3), 255, dtype=np.uint8)
-    for channel, heat in enumerate(maps):
-        tiles[channel] = to_rgb(heat, symmetric_limit(heat))
-    grid = tiles.reshape(rows, columns, n, n, 3).transpose(0, 2, 1, 3, 4)
-    return grid.reshape(rows * n, columns * n, 3)
-
-
-def png(rgb: NDArray[np.uint8]) -> bytes:
-    """Encode a picture (height, width, 3) as PNG without metadata (W3C, section 5)."""
-    height, width, _ = rgb.shape
-    lines = np.zeros((height, 1 + 3 * width), dtype=np.uint8)
-    lines[:, 1:] = rgb.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [
-        (b"IHDR", header),
-        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
-        (b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
-
-
 @dataclass(frozen=True)
 class BoardCard:
     """One board on a page: picture, score, moves, game, and what to copy."""
@@ -163,26 +131,6 @@ class CardMaker:
         return tuple(
             self._card(board, write(board.score), heatmap)
             for board, heatmap in zip(boards, maps, strict=True)
-        )
-
-    def picture(
-        self,
-        row: int,
-        *,
-        heatmap: NDArray[np.floating] | None = None,
-        limit: float | None = None,
-        size_px: int = 176,
-    ) -> Markup:
-        """Draw one position alone, over a heatmap (n, n) if any."""
-        # board_svg escapes what it is given.
-        return Markup(
-            board_svg(
-                self._store.positions.position(row),
-                heatmap=heatmap,
-                limit=limit,
-                mark=int(self._marks[row]),
-                size_px=size_px,
-            )
         )
 
     def board(

@@ -4,6 +4,10 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
+
+from conceptlrp.statistics.intervals import effect
+
 # Controls, formats such as overrides of direction, surrogates, line separators.
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _MINUS = "\N{MINUS SIGN}"
@@ -69,15 +73,6 @@ def signed_percent(share: float) -> str:
     return ("+" if share > 0 else "") + percent(share)
 
 
-def effect(value: float, digits: int = 2) -> str:
-    """Write an effect size: two decimals and the sign.
-
-    >>> effect(1.234), effect(-0.5)
-    ('+1.23', '−0.50')
-    """
-    return f"{value:+.{digits}f}".replace("-", _MINUS)
-
-
 def signed_amount(value: float, digits: int = 3) -> str:
     """Write a number with three significant digits and its sign.
 
@@ -93,18 +88,14 @@ def adding_up(parts: Sequence[float]) -> tuple[str, ...]:
     >>> adding_up([1.474, 1.214, -0.0004])
     ('+2.69', '+1.48', '+1.21', '0.00')
     """
-    total = math.fsum(parts)
-    largest = max(map(abs, (total, *parts)))
+    largest = max(map(abs, (math.fsum(parts), *parts)))
     digits = 2 - math.floor(math.log10(largest)) if largest else 2
     digits = min(max(digits, 0), 9)
-    steps = [part * 10**digits for part in parts]
-    whole = [math.floor(step) for step in steps]
-    # Those that lose most by rounding down are rounded up.
-    order = sorted(range(len(parts)), key=lambda i: whole[i] - steps[i])
-    for i in order[: round(total * 10**digits) - sum(whole)]:
-        whole[i] += 1
-    every = [number / 10**digits for number in (sum(whole), *whole)]
-    return tuple(effect(each, digits) if each else f"{0:.{digits}f}" for each in every)
+    # Differences of rounded sums add up; from the end, where parts are small.
+    sums = np.rint(np.cumsum([0.0, *reversed(parts)]) * 10**digits)
+    steps = [sums[-1], *np.diff(sums)[::-1]]
+    zero = f"{0:.{digits}f}"
+    return tuple(effect(n / 10**digits, digits) if n else zero for n in steps)
 
 
 def visible(text: str) -> str:
