@@ -46,9 +46,11 @@
       if (event.target.closest("input, select, textarea, dialog")) return;
       const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: moves.length - 1 }[event.key];
       if (to === undefined) return;
+      // Elsewhere these keys turn to the next page.
       event.preventDefault();
+      event.stopImmediatePropagation();
       show(to);
-    });
+    }, true);
     show(0);
   }
   // In an atlas of one file pages come and go.

@@ -28,7 +28,7 @@ from conceptlrp.store.ranking import share_of
 
 # Games with a page, moves that make one, bands of a layer and boards of a band.
 _GAMES, _LEAST, _BANDS, _BOARDS = 12, 20, 10, 2
-_WIDTH, _HEIGHT = 600, 300
+_WIDTH, _HEIGHT = 600, 99
 
 
 def choose_games(site: Site) -> list[int]:
@@ -77,7 +77,6 @@ class Band:
     name: str
     badge: str
     boards: tuple[tuple[int, Any, str], ...]
-    limit: float
 
 
 def _content(site: Site, explainer: Explainer, game: int) -> dict[str, Any]:
@@ -220,5 +219,4 @@ def _band(
         name=str(site.names.get((layer, channel), UNNAMED)),
         badge=str(site.badges.get((layer, channel), "")),
         boards=tuple(boards),
-        limit=symmetric_limit(maps[rows]),
     )

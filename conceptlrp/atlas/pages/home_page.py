@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ from conceptlrp.store import Store
 if TYPE_CHECKING:
     from conceptlrp.lrp import Explainer
 
+#: Scripts of the pages, in the order in which an atlas of one file has them.
+SCRIPTS: Final = ("board.js", "atlas.js", "home.js", "circuit.js", "game.js")
 # Longer names and notes are on the page of the channel.
 _NAME, _NOTE, _TOPIC = 120, 80, 40
 
