@@ -105,6 +105,14 @@ class Site:
         """Rows of the store that have a page, see `position_page`."""
         return frozenset(each.row for each in self.chosen)
 
+    @cached_property
+    def named(self) -> dict[str, StoredResults]:
+        """What names channels, by the unit of the output that they explain."""
+        kind = self.store.manifest.plan.value_kind
+        every = (StoredResults(self.store, each) for each in self.store.targets)
+        own = {unit_of(each.target, kind): each for each in every if each.names}
+        return {"logits": self.results, **own, self.unit: self.results}
+
     @property
     def badges(self) -> Names:
         """What speaks for these names."""
@@ -193,11 +201,6 @@ def game_page(game: int) -> str:
     return f"games/g{game:05d}.html"
 
 
-def concept_data(layer: str, channel: int) -> str:
-    """Address of a channel's report as JSON."""
-    return concept_page(layer, channel).removesuffix("html") + "json"
-
-
 def cluster_page(layer: str, cluster: int) -> str:
     """Address of a cluster's page, such as clusters/conv3/k03.html; -1 is the noise."""
     name = "noise" if cluster < 0 else f"k{cluster:02d}"
@@ -269,7 +272,7 @@ def make_templates(*packages: str) -> Environment:
     filters = (compact, count, effect, percent, plural, signed_percent)
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["signed"] = signed_amount
-    pages = (cluster_page, concept_data, concept_page, layer_page)
+    pages = (cluster_page, concept_page, layer_page)
     boards = (drawn.explained_square, drawn.map_only, drawn.page_board)
     known = (*pages, game_page, position_page, *boards)
     environment.globals |= {each.__name__: each for each in known}

@@ -6,7 +6,7 @@
 /steering.json     what the network says with the state's channels changed
 /heatmap.json      the map of the channel that is looked at, for the big board
 /atlas/...         the pages of an atlas, where a folder of them is given
-/style.css, /explorer.css, /explorer.js
+/style.css, /board.js, /explorer.css, /explorer.js
 """
 
 import ipaddress
@@ -127,7 +127,7 @@ def explorer_app(
 
     def of_atlas(request: Request) -> Response:
         address = request.path_params["address"] or "index.html"
-        if address not in beside.files:
+        if address not in beside.files or not (beside.folder / address).is_file():
             raise HTTPException(404)
         return FileResponse(beside.folder / address)
 

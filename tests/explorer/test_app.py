@@ -21,6 +21,7 @@ import pytest
 from torch import Tensor, nn
 
 from conceptlrp.atlas.pictures.page_boards import heat_text
+from conceptlrp.atlas.site import position_page
 from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.explorer import ExplorerEngine, connections, explorer_app
 from conceptlrp.explorer.app import _HEADERS, MAX_QUERY, bound_socket, check_host
@@ -32,7 +33,7 @@ from conceptlrp.networks import OthelloNet, adapt, demo_network
 from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import Corpus, Position, square_name
 from conceptlrp.report import position_report
-from conceptlrp.report.position import move_policies
+from conceptlrp.report.position import move_policies, store_row
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.numbers import percent
 from conceptlrp.runs import attribute_corpus
@@ -616,6 +617,7 @@ def test_similar_positions_are_the_nearest_other_boards(
 @pytest.fixture
 def atlas(tmp_path) -> Path:
     pages = ["index.html", "concepts/conv4/c0003.html", "concepts/conv4/c0004.html"]
+    pages += [position_page(row) for row in range(0, 30, 2)]
     folder = tmp_path / "atlas"
     for page in (*pages, "secret.html"):
         (folder / page).parent.mkdir(parents=True, exist_ok=True)
@@ -641,6 +643,27 @@ def test_an_atlas_in_a_folder_is_linked_to_and_served(engine, atlas) -> None:
     assert reply.text == "<p>concepts/conv4/c0003.html</p>"
     assert {name: reply.headers[name] for name in _HEADERS} == _HEADERS
     assert client.get("/atlas/").text == "<p>index.html</p>"
+    (atlas / "index.html").unlink()
+    assert client.get("/atlas/").status_code == 404
+
+
+def test_positions_are_linked_to_where_the_atlas_has_a_page(
+    engine, explained_store, atlas
+) -> None:
+    client = Client(explorer_app(engine, atlas=atlas))
+    elsewhere = Client(explorer_app(engine, atlas="https://atlas.example/"))
+    for row in range(6):
+        position = explained_store.positions.position(row)
+        items = {"start": position.obf().replace(" ", ""), "similar": "conv4"}
+        first = store_row(explained_store, position)
+
+        text = page(client, **items)
+
+        expected = [f"/atlas/{position_page(first)}"] if first % 2 == 0 else []
+        assert re.findall(r'id="position-atlas" href="([^"]+)"', text) == expected
+        links = set(re.findall(r'href="(/atlas/positions[^"]+)"', text))
+        assert {client.get(each).status_code for each in links} == {200}
+        assert "atlas.example/positions" not in page(elsewhere, **items)
 
 
 @pytest.mark.parametrize(

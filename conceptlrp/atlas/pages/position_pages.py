@@ -104,12 +104,16 @@ def _content(
         "description": corpus.describe(row),
         "outputs": [
             output_view(
-                position, each, channel_href=_href, names=site.results, game=game
+                position,
+                each,
+                channel_href=_href,
+                names=site.named.get(each.unit, site.results),
+                game=game,
             )
             for each in (report.move, report.value_output)
             if each is not None
         ],
-        "moves": two_moves(report, channel_href=_href, names=site.results),
+        "moves": two_moves(report, channel_href=_href, names=site.named["logits"]),
         "circuit": mean and _circuit(site, explainer, mean, report),
         "policy": report.policy,
         "value": None if math.isnan(report.value) else effect(report.value),
