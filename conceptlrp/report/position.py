@@ -140,10 +140,7 @@ class PositionReport:
                     heatmap=each.heatmap,
                     limit=symmetric_limit(each.heatmap),
                 ),
-                (
-                    f"{each.target}: {each.totals}",
-                    *_top_words(each),
-                ),
+                (f"{each.target}: {each.totals}", *_top_words(each)),
             )
             for each in self.outputs
         ]
