@@ -107,7 +107,7 @@
       number: new Map(every.map((i) => [id(i).toLowerCase(), i])),
       href: (i) => (single ? "#/" : root.dataset.root || "") + `concepts/${data.stems[layer[i]]}/c${String(channel[i]).padStart(4, "0")}.html`,
       // What the channel is about, coarse enough for several to share it.
-      subject: (i) => subjectOf(data.topics[c.topic[i]]),
+      subjects: (i) => (c.name[i] < data.named ? [subjectOf(data.topics[c.topic[i]])] : served[i].map((move) => `move ${move}`)),
       board(i) {
         const text = record(i), end = discs + heat, [k, l] = [name(text[end + 1]), name(text[end + 2])];
         const found = make("span", { className: "bd" });
@@ -124,7 +124,6 @@
     return book;
   }
   function subjectOf(topic) {
-    if (!topic || /^[a-h][1-8]$/.test(topic)) return topic ? `move ${topic}` : "";
     if (/ with | square in | square /.test(topic)) {
       return /legal move/.test(topic) ? "next to legal moves" : /own disc/.test(topic) ? "next to own discs" :
         /opponent's disc/.test(topic) ? "next to opponent's discs" : "empty squares";
