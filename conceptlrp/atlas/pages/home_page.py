@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ from conceptlrp.store import Store
 if TYPE_CHECKING:
     from conceptlrp.lrp import Explainer
 
+#: Scripts of the pages, in the order in which an atlas of one file has them.
+SCRIPTS: Final = ("board.js", "atlas.js", "home.js", "circuit.js", "game.js")
 # Longer names and notes are on the page of the channel.
 _NAME, _NOTE = 120, 80
 
@@ -48,7 +50,14 @@ def write_home_page(
     """Write the first page, what it loads, and the pages about the whole atlas."""
     places = places_of_columns(np.concatenate([each.columns for each in parts], axis=1))
     site.write_bytes("index.js", index_script(parts, places, site=site))
-    for name in ("style.css", "board.js", "atlas.js", "home.js", "circuit.js"):
+    for name in (
+        "style.css",
+        "board.js",
+        "atlas.js",
+        "home.js",
+        "circuit.js",
+        "game.js",
+    ):
         site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
     verdict = site.results.verdict
     site.write(
@@ -97,8 +106,12 @@ def _whole_pages(
         write_graph_page(site, site.results.graph)
         yield GRAPH_PAGE, "Concept graph"
     if explainer is not None:
+        from conceptlrp.atlas.pages.game_pages import choose_games, write_game_pages
         from conceptlrp.atlas.pages.position_pages import write_position_pages
 
+        if games := choose_games(site):
+            write_game_pages(site, explainer, games, on_progress)
+            yield "games/index.html", f"{plural(len(games), 'game')} move by move"
         write_position_pages(site, explainer, site.chosen, on_progress)
         yield "positions/index.html", f"{plural(len(site.chosen), 'position')} in full"
     for number, other in enumerate(others):
