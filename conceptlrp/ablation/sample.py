@@ -48,7 +48,7 @@ class FollowedSample:
     def __len__(self) -> int:
         return len(self.boards)
 
-    def take(self, rows: NDArray[Any]) -> "FollowedSample":
+    def take(self, rows: slice | NDArray[Any]) -> "FollowedSample":
         """Return some of the positions."""
         return FollowedSample(*(getattr(self, f.name)[rows] for f in fields(self)))
 

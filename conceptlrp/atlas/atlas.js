@@ -94,6 +94,10 @@
     const every = [...Array(total).keys()], id = (i) => `${data.layers[layer[i]]}:${channel[i]}`;
     const levels = every.map((i) => data.levels.filter((_, l) => c.badge[i] >> l & 1));
     const served = every.map((i) => squares(i, 3)), looks = every.map((i) => squares(i, 6));
+    [c.x, c.y] = [0, 2].map((from) => every.map((i) => {
+      const value = place.get(data.places[4 * i + from]) + 81 * place.get(data.places[4 * i + from + 1]);
+      return value < 6560 ? value : -1;
+    }));
     ["score", "effect", "phase", "limit"].forEach((key) => { c[key] ??= Array(total).fill(null); });
     const text = (i) => {
       const found = data.names[c.name[i]];
@@ -107,7 +111,7 @@
       number: new Map(every.map((i) => [id(i).toLowerCase(), i])),
       href: (i) => (single ? "#/" : root.dataset.root || "") + `concepts/${data.stems[layer[i]]}/c${String(channel[i]).padStart(4, "0")}.html`,
       // What the channel is about, coarse enough for several to share it.
-      subject: (i) => subjectOf(data.topics[c.topic[i]]),
+      subjects: (i) => (c.name[i] < data.named ? [subjectOf(data.topics[c.topic[i]])] : served[i].map((move) => `move ${move}`)),
       board(i) {
         const text = record(i), end = discs + heat, [k, l] = [name(text[end + 1]), name(text[end + 2])];
         const found = make("span", { className: "bd" });
@@ -123,14 +127,7 @@
     };
     return book;
   }
-  function subjectOf(topic) {
-    if (!topic || /^[a-h][1-8]$/.test(topic)) return topic ? `move ${topic}` : "";
-    if (/ with | square in | square /.test(topic)) {
-      return /legal move/.test(topic) ? "next to legal moves" : /own disc/.test(topic) ? "next to own discs" :
-        /opponent's disc/.test(topic) ? "next to opponent's discs" : "empty squares";
-    }
-    return topic.replace(/^(own|opponent) /, "").replace(/ (lead|count)$/, "");
-  }
+  const subjectOf = (topic) => topic.replace(/^(own|opponent) /, "").replace(/ (lead|count)$/, "");
 
   /* ---- What a search means ---- */
   // "conv4:9" and "conv4/9" are one channel, "9" one of any layer, the rest are words.

@@ -6,6 +6,7 @@
     concepts/<layer>/c0012.html     one channel: reference boards and statistics
     clusters/<layer>/k03.html       one cluster: markers and typical boards
     positions/p0000123.html         one position: policy, value, channels; list beside
+    games/g00012.html               one game, move by move; list beside
     evaluation.html, graph.html     how far to believe it; which channels feed which
     compare.html, compare-2.html    other stores of the same positions beside this one
     index.js, home.js               all channels, for search, gallery and map
@@ -30,7 +31,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from conceptlrp.atlas.pages.home_page import strength_rows, write_home_page
+from conceptlrp.atlas.pages.home_page import SCRIPTS, strength_rows, write_home_page
 from conceptlrp.atlas.pages.layer_pages import (
     LayerPart,
     made_explainer,
@@ -60,7 +61,6 @@ _PARTS: Final = (
     re.compile(r'<header class="top">\n?(.*?)</header>', re.DOTALL),
     re.compile(r"<main[^>]*>\n?(.*)</main>", re.DOTALL),
 )
-_SCRIPTS: Final = ("board.js", "atlas.js", "home.js", "circuit.js")
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _MARK = '<meta name="generator" content="conceptlrp atlas">'
 _BOARD: Final = re.compile(r'<span class="bd[^>]*>[^<]*</span>')
@@ -231,7 +231,7 @@ def single_page(folder: Path, *, name: str) -> bytes:
     scripts = [
         (folder / "index.js").read_text("utf-8"),
         f"[window.ATLAS_PAGES,...window.ATLAS_START]={json.dumps(_packed(folder))};",
-        *((folder / name).read_text("utf-8") for name in _SCRIPTS),
+        *((folder / name).read_text("utf-8") for name in SCRIPTS),
         files("conceptlrp.atlas").joinpath("single.js").read_text("utf-8"),
     ]
     page = _LINKED.sub("", first)

@@ -49,7 +49,7 @@
     nodes.forEach((node) => {
       const map = node.map.cloneNode(true);
       map.text = text(node.map);
-      node.button = make("button", { type: "button", className: "node" }, map, make("b", { textContent: node.title.split(" ").pop() }), make("span", { className: "of", textContent: node.name }));
+      node.button = make("button", { type: "button", className: "node", title: node.name }, map, make("b", { textContent: node.title.split(" ").pop() }), make("span", { className: "of", textContent: node.name }));
       node.button.setAttribute("aria-pressed", "false");
       node.button.setAttribute("aria-label", `${node.title}, ${node.name}, relevance ${node.relevance}`);
       node.button.onclick = () => { pinned = pinned === node.rank ? -1 : node.rank; off = false; show(); };

@@ -43,9 +43,9 @@
       middles.forEach((_, n) => { const group = at.filter((_, j) => of[j] === n); if (group.length) middles[n] = mean(group); });
     }
     const tally = (list) => list.reduce((all, word) => (word ? all.set(word, (all.get(word) || 0) + 1) : all), new Map());
-    const total = tally(on.map(b.subject));
+    const total = tally(on.flatMap(b.subjects));
     return middles.map((middle, n) => {
-      const inside = on.filter((_, j) => of[j] === n), found = tally(inside.map(b.subject));
+      const inside = on.filter((_, j) => of[j] === n), found = tally(inside.flatMap(b.subjects));
       const [word, times] = [...found].filter(([word, times]) => times > 1 && times / inside.length > 1.2 * total.get(word) / on.length)
         .sort((p, q) => q[1] - p[1] || (p[0] < q[0] ? -1 : 1))[0] || [];
       return { middle, size: inside.length, word, times };

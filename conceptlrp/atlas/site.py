@@ -196,6 +196,11 @@ def position_page(row: int) -> str:
     return f"positions/p{row:07d}.html"
 
 
+def game_page(game: int) -> str:
+    """Address of the page of a game of the store, such as games/g00012.html."""
+    return f"games/g{game:05d}.html"
+
+
 def cluster_page(layer: str, cluster: int) -> str:
     """Address of a cluster's page, such as clusters/conv3/k03.html; -1 is the noise."""
     name = "noise" if cluster < 0 else f"k{cluster:02d}"
@@ -269,7 +274,7 @@ def make_templates(*packages: str) -> Environment:
     environment.filters["signed"] = signed_amount
     pages = (cluster_page, concept_page, layer_page)
     boards = (drawn.explained_square, drawn.map_only, drawn.page_board)
-    known = (*pages, position_page, *boards)
+    known = (*pages, game_page, position_page, *boards)
     environment.globals |= {each.__name__: each for each in known}
     environment.globals |= {"anchor": file_stem, "colors": level_colors()}
     environment.globals["how_to_read"] = HOW_TO_READ

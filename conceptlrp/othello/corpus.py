@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.errors import CorpusFileError, GameFileError, check_type
+from conceptlrp.errors import CorpusFileError, GameFileError, check_least, check_type
 from conceptlrp.files import checked_path, checked_paths, write_whole
 from conceptlrp.late import pd
 from conceptlrp.othello.board import (
@@ -369,9 +369,7 @@ class Corpus:
 
         The same seed draws the same positions.
         """
-        if count < 0:
-            msg = f"sample of {count} positions, expected 0 or more"
-            raise ValueError(msg)
+        check_least("count", count, 0)
         if count >= len(self):
             return self
         rows = np.random.default_rng(seed).choice(len(self), count, replace=False)

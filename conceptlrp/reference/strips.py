@@ -18,14 +18,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import check_known
+from conceptlrp.errors import check_known, check_least
 from conceptlrp.othello.symmetry import turn
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.store import Ranking, Store, Where, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import (
     CHANNEL_SCORES,
-    check_count,
     nothing_words,
     tells,
     told,
@@ -63,7 +62,7 @@ def diverse_rows(
     >>> diverse_rows(np.array([1.0, 3.0, 2.0]), 2, games=np.array([0, 1, 1])).rows
     array([1, 0])
     """
-    check_count(count)
+    check_least("count", count, 0)
     if min_distance < 0 or (min_distance and boards is None):
         msg = f"min_distance is {min_distance}, expected 0 or more, and boards for it"
         raise ValueError(msg)

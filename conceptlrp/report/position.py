@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
-from conceptlrp.errors import TargetError, check_names
+from conceptlrp.errors import TargetError, check_least, check_names
 from conceptlrp.jsontext import plain
 from conceptlrp.lrp import Attribution, Baseline, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
@@ -202,9 +202,7 @@ def position_report(
     >>> len(report.policy), report.move.heatmap.shape
     (4, (8, 8))
     """
-    if count < 1:
-        msg = f"count is {count} channels a layer, expected at least 1"
-        raise ValueError(msg)
+    check_least("count", count)
     rules: dict[str, Any] = {"composite": composite, "heatmaps": heatmaps}
     explainer = _explainer(network, store, **rules, baseline=baseline)
     position = as_position(position, explainer.size)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.errors import check_least
 from conceptlrp.late import pd
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
@@ -375,9 +376,7 @@ def _layer_report(
     notes: Notes | None,
     **options: Any,
 ) -> LayerReport:
-    if count < 1:
-        msg = f"count is {count} boards a strip, expected at least 1"
-        raise ValueError(msg)
+    check_least("count", count)
     stored = read_layer(store, layer, target=target, **options)
     return LayerReport(stored, count, notes or {})
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax  # type: ignore[import-untyped]
 
-from conceptlrp.errors import NetworkError
+from conceptlrp.errors import NetworkError, check_least
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.networks.prediction import expected_outcome, forward, inference_network
@@ -188,9 +188,7 @@ class SearchOptions:
     transpositions: bool = False
 
     def __post_init__(self) -> None:
-        if self.simulations < 1:
-            msg = f"simulations is {self.simulations}, expected 1 or more"
-            raise ValueError(msg)
+        check_least("simulations", self.simulations)
         if not (0 <= self.noise <= 1 and self.c_puct >= 0):
             msg = (
                 f"noise is {self.noise} and c_puct {self.c_puct}, expected 0 to 1, and "

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import check_known, check_type
+from conceptlrp.errors import check_known, check_least, check_type
 from conceptlrp.late import pd
 from conceptlrp.othello import square_name
 from conceptlrp.store.arrays import (
@@ -29,8 +29,7 @@ from conceptlrp.store.ranking import (
     ChannelRanking,
     Ranking,
     RunningTop,
-    check_count,
-    likeness,
+    nearest_rows,
     score_blocks,
     share_of,
     tells,
@@ -149,7 +148,7 @@ class Store(OpenedStore):
         """
         self.check_channel(layer, channel)
         check_known("score", by, CHANNEL_SCORES)
-        check_count(count)
+        check_least("count", count, 0)
         rows = None if where is None else np.flatnonzero(self.columns.mask(where))
 
         among = len(self) if rows is None else len(rows)
@@ -172,7 +171,7 @@ class Store(OpenedStore):
         Only the end that is asked for is ranked. Memory does not grow with N.
         """
         check_known("score", by, CHANNEL_SCORES)
-        check_count(count)
+        check_least("count", count, 0)
         games = self.columns.metadata.of_positions("game") if one_per_game else None
         top = RunningTop(self.channels(layer), count, lowest=lowest, games=games, by=by)
         blocks = score_blocks(self.shards, layer, by, self.target_index(target))
@@ -247,19 +246,15 @@ class Store(OpenedStore):
         """
         check_known("metric", metric, METRICS)
         check_known("score", by, _VECTORS)
-        check_count(count)
+        check_least("count", count, 0)
         met = self.columns.mask(where)
         vector = self._vector(layer, like, by, target)
-        blocks = score_blocks(self.shards, layer, by, self.target_index(target))
-        scores = np.concatenate(list(likeness(blocks, vector, metric)))
         if np.ndim(like) == 0:
-            met = met & (np.arange(len(self)) != like)
-        if metric == "cosine":
-            met = met & (scores != 0)
-        rows = np.flatnonzero(met)
-        best = top_rows(scores[rows], count, lowest=metric == "l2")
-        note = "" if len(rows) else "no position is like it"
-        return Ranking(rows[best.rows], best.scores, lowest=metric == "l2", note=note)
+            met = met.copy()
+            met[np.asarray(like, np.int64)] = False
+        number = self.target_index(target)
+        blocks = score_blocks(self.shards, layer, by, number, gather=False)
+        return nearest_rows(blocks, vector, count, metric=metric, met=met)
 
     def _map_squares(self, layer: str, row: int) -> list[str | None]:
         """Name the square of each channel's peak, None where a map is no board.

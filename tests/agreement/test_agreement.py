@@ -89,7 +89,8 @@ def test_every_view_names_a_channel_the_same_with_its_sign(
         name = report.name.text
         assert name.startswith(NAMES.get(channel, name))
         assert views.text_of(report).startswith(f"conv2, channel {channel}: {name} ")
-        assert lines[channel]["name"] == name
+        assert lines[channel]["named"] == report.name.is_named
+        assert lines[channel]["name"] == name or not report.name.is_named
         assert views.exported_json(exported, channel)["name"] == name
         assert frame["name"][channel] == name
         assert table["name"][channel] == name

@@ -33,7 +33,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         self.tags.append((tag, values))
-        self.links += [v for k, v in attributes if k in ("href", "src") and v]
+        links = [v for k, v in attributes if k in ("href", "src") and v]
+        self.links += [each for each in links if not each.startswith("data:")]
         self.ids += [v for k, v in attributes if k == "id"]
         if tag in ("h1", "h2", "h3", "h4"):
             self.headings.append((int(tag[1]), ""))

@@ -32,6 +32,14 @@ def single(store, tmp_path_factory):
     return build_single_file(store, tmp_path_factory.mktemp("one") / "atlas.html")
 
 
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wide")
+    layers = {"conv1": 60, "conv2": 60}
+    store = write_store(folder / "run.crp", games=20, layers=layers, kept=2)
+    return build_atlas(store, folder / "atlas", count=2)
+
+
 def opened(browser, atlas, address, **options):
     path, _, place = address.partition("#")
     return browser.page(atlas / path, f"#{place}" if place else "", **options)
@@ -297,6 +305,7 @@ def test_stars_and_notes_are_kept_and_read_by_read_notes(browser, atlas, tmp_pat
         page.click(".keep .star")
         page.click(".keep button:has-text('Note')")
         page.fill(".my-note textarea", text)
+        assert violations(page) == []
         page.goto((atlas / "index.html").as_uri())
         page.click("[aria-label='Star trunk/<b>3:1']")
         page.check("[name=mine]")
@@ -392,3 +401,33 @@ def test_one_file_is_searched_from_any_page(browser, single):
         page.wait_for_selector("#finder:not([hidden])")
 
         assert len(tiles(page)) == 6
+
+
+@pytest.mark.parametrize("width", [360, 1300])
+def test_words_on_the_map_lie_inside_it_and_apart(browser, wide, width):
+    viewport = {"width": width, "height": 900}
+    with browser.page(wide / "index.html", viewport=viewport) as page:
+        words = page.evaluate("document.getElementById('map').regions")
+        size = page.locator("#map").bounding_box()
+
+        assert words
+        for one, word in enumerate(words):
+            assert word["half"] <= word["x"] <= size["width"] - word["half"]
+            assert 0 < word["y"] < size["height"]
+            for other in words[:one]:
+                apart = abs(word["x"] - other["x"]) > word["half"] + other["half"]
+                assert apart or abs(word["y"] - other["y"]) > 12
+
+
+def test_many_channels_are_shown_in_parts(browser, wide):
+    with browser.page(wide / "index.html") as page:
+        assert len(tiles(page)) == 48
+        page.click("#more")
+        assert len(tiles(page)) == 120
+        assert page.is_hidden("#more")
+        page.fill("[name=move]", "a")
+        found = page.locator("#tiles > li").all_inner_texts()
+        page.fill("[name=move]", "")
+        page.select_option("[name=phase]", "3")
+        assert 0 < len(tiles(page)) < 120
+        assert len(found) < 120

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from conceptlrp.atlas.pages.evaluation_page import (
 )
 from conceptlrp.atlas.pages.graph_page import GRAPH_PAGE, write_graph_page
 from conceptlrp.atlas.pages.layer_pages import LayerPart
-from conceptlrp.atlas.pictures.tiles import LETTERS, Tile
+from conceptlrp.atlas.pictures.tiles import LETTERS, Tile, digits
 from conceptlrp.atlas.site import Site
 from conceptlrp.errors import FileFormatError
 from conceptlrp.files import file_stem
@@ -34,8 +34,10 @@ from conceptlrp.store import Store
 if TYPE_CHECKING:
     from conceptlrp.lrp import Explainer
 
+#: Scripts of the pages, in the order in which an atlas of one file has them.
+SCRIPTS: Final = ("board.js", "atlas.js", "home.js", "circuit.js", "game.js")
 # Longer names and notes are on the page of the channel.
-_NAME, _NOTE, _TOPIC = 120, 80, 40
+_NAME, _NOTE = 120, 80
 
 
 def write_home_page(
@@ -48,7 +50,14 @@ def write_home_page(
     """Write the first page, what it loads, and the pages about the whole atlas."""
     places = places_of_columns(np.concatenate([each.columns for each in parts], axis=1))
     site.write_bytes("index.js", index_script(parts, places, site=site))
-    for name in ("style.css", "board.js", "atlas.js", "home.js", "circuit.js"):
+    for name in (
+        "style.css",
+        "board.js",
+        "atlas.js",
+        "home.js",
+        "circuit.js",
+        "game.js",
+    ):
         site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
     verdict = site.results.verdict
     site.write(
@@ -97,8 +106,12 @@ def _whole_pages(
         write_graph_page(site, site.results.graph)
         yield GRAPH_PAGE, "Concept graph"
     if explainer is not None:
+        from conceptlrp.atlas.pages.game_pages import choose_games, write_game_pages
         from conceptlrp.atlas.pages.position_pages import write_position_pages
 
+        if games := choose_games(site):
+            write_game_pages(site, explainer, games, on_progress)
+            yield "games/index.html", f"{plural(len(games), 'game')} move by move"
         write_position_pages(site, explainer, site.chosen, on_progress)
         yield "positions/index.html", f"{plural(len(site.chosen), 'position')} in full"
     for number, other in enumerate(others):
@@ -149,7 +162,6 @@ def index_script(
     names = sorted({_words(fact, tile) for fact, tile in found})
     topics = sorted({tile.topic for _, tile in found})
     columns = _columns(found, names, topics)
-    columns["x"], columns["y"] = places[:, 0].tolist(), places[:, 1].tolist()
     known = {name: each for name, each in columns.items() if set(each) != {None}}
     content = {
         "title": _cut(site.title, _NAME),
@@ -159,7 +171,7 @@ def index_script(
         "sizes": [len(part.facts) for part in parts],
         "names": [_cut(name, _NAME) for _, name in names],
         "named": sum(not unnamed for unnamed, _ in names),
-        "topics": [_cut(topic, _TOPIC) for topic in topics],
+        "topics": [_cut(topic, _NAME) for topic in topics],
         "labels": any(part.labelled for part in parts),
         "levels": list(LEVELS),
         "unit": site.unit,
@@ -167,6 +179,8 @@ def index_script(
         "notes": {n: _cut(f.note, _NOTE) for n, (f, _) in enumerate(found) if f.note},
         "letters": LETTERS,
         "boards": "".join(tile.packed for _, tile in found),
+        # No place, -1, is the last of all.
+        "places": digits(places.ravel() % 81**2, 81**2, 1, 2),
         "columns": known,
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
@@ -198,8 +212,8 @@ def _columns(
         "score": [_short(fact.score, 2) for fact in facts],
         "share": [_short(100 * fact.magnitude) for fact in facts],
         "signed": [_short(100 * fact.mean_share) for fact in facts],
-        "active": [_short(100 * fact.active) for fact in facts],
-        "relevant": [_short(100 * fact.relevant) for fact in facts],
+        "active": [_short(100 * fact.active, 2) for fact in facts],
+        "relevant": [_short(100 * fact.relevant, 2) for fact in facts],
         "phase": [fact.phase for fact in facts],
         "effect": [_short(fact.effect) for fact in facts],
         "beats": [n for n, fact in enumerate(facts) if fact.beats_control],

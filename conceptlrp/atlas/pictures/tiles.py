@@ -57,11 +57,18 @@ def make_tile(report: ChannelReport, marks: NDArray[np.int8], n: int) -> Tile:
     return Tile(
         words=words,
         short=words.replace(squares or "*", "*"),
-        topic=report.name.label or "".join(moves[:1]),
+        topic=_topic(report.name.label),
         board=page_board(position, heatmap=heat, mark=mark),
         packed=_packed(position, mark, heat, limit) + _named(moves, where),
         limit=limit,
     )
+
+
+def _topic(label: str) -> str:
+    """Shorten a rule in squares to what it is about; other labels are short."""
+    kinds = ("legal move", "own disc", "opponent's disc", "empty square")
+    found = [kind for kind in kinds if " with " in label and kind in label]
+    return f"next to {found[0]}s" if found else label[:40]
 
 
 def _packed(position: Position, mark: int, heat: Heat, limit: float) -> str:
@@ -72,8 +79,8 @@ def _packed(position: Position, mark: int, heat: Heat, limit: float) -> str:
     shades = np.rint(steps * _SHADES).clip(-_SHADES, _SHADES) + _SHADES
     mover = LETTERS[position.mover == BLACK]
     return (
-        _digits(discs, 3, 8, 2)
-        + _digits(shades, 2 * _SHADES + 1, 4, 3)
+        digits(discs, 3, 8, 2)
+        + digits(shades, 2 * _SHADES + 1, 4, 3)
         + mover
         + "".join(
             _letter(square_name(each, n) if 0 <= each < 64 else "")
@@ -91,7 +98,7 @@ def _named(*lists: Sequence[str]) -> str:
     )
 
 
-def _digits(digits: ArrayLike, base: int, group: int, width: int) -> str:
+def digits(digits: ArrayLike, base: int, group: int, width: int) -> str:
     """Write digits in groups of letters: base ** group numbers are 81 ** width."""
     known = np.asarray(digits, dtype=np.int64)
     padded = np.pad(known, (0, -len(known) % group)).reshape(-1, group)

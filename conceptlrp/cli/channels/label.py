@@ -55,6 +55,8 @@ def label(
     ] = False,
     count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 10,
     seed: opt.Seed = 0,
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
     as_json: opt.Json = False,
     overwrite: opt.Overwrite = False,
 ) -> None:
@@ -69,6 +71,7 @@ def label(
         label_positions,
     )
     from conceptlrp.labels import LABELS
+    from conceptlrp.runs import RunOptions
     from conceptlrp.store import open_store
 
     opened = open_store(store)
@@ -94,7 +97,10 @@ def label(
         target=target or 0,
         n_positions=positions,
         options=LabelOptions(
-            n_maps=maps, n_random=random_networks, columns=tuple(column or ())
+            n_maps=maps,
+            n_random=random_networks,
+            columns=tuple(column or ()),
+            run=RunOptions(workers=workers, scheduler=scheduler),
         ),
         seed=seed,
         overwrite=overwrite,
