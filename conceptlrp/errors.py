@@ -45,11 +45,13 @@ def check_names(given: str | Iterable[str], subject: str, each: str) -> list[str
     return found
 
 
-def check_known(what: str, value: str, known: Collection[str]) -> None:
+def check_known(
+    what: str, value: str, known: Collection[str], error: type[Exception] = ValueError
+) -> None:
     """Refuse a name that is none of those that an argument takes."""
     if value not in known:
         msg = f"unknown {what} '{value}', expected one of {', '.join(known)}"
-        raise ValueError(msg)
+        raise error(msg)
 
 
 def check_choice(name: str, value: str, known: Collection[str]) -> None:

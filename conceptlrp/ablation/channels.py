@@ -33,9 +33,16 @@ from conceptlrp.lrp.experiments import fitting_rows
 from conceptlrp.lrp.one_call import check_explains
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.job import TaskPart
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.parts import OnRows
+from conceptlrp.runs.stages import spread
 from conceptlrp.statistics.estimates import estimates, ratio
 from conceptlrp.store import open_store
 from conceptlrp.store.reader import AnyStore
+
+# Positions of a part: few enough for several workers to have some of 500.
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class Block:
-    """Positions ``numbers`` of a sample, whose forward pass is kept."""
+    """Positions of a sample with their ``numbers`` in the whole, passed forward."""
 
     sample: FollowedSample
     passed: Passed
@@ -58,14 +65,13 @@ class Block:
 
     def changes(self, layer: str, change: Change, rows: Tensor) -> Changes:
         """Run what follows from a change of a layer at rows (M,)."""
-        numbers = rows + self.numbers.start
         before = {name: out[rows] for name, out in self.passed.outputs.items()}
         outputs = [before, self.passed.run_with({layer: change}, rows)]
         values = [_value(found) for found in outputs]
         logits = [found["policy"] for found in outputs]
-        legal = self.sample.legal[numbers]
+        legal = self.sample.legal[rows]
         explained = [
-            self.sample.explained(*pair, numbers)
+            self.sample.explained(*pair, rows)
             for pair in zip(logits, values, strict=True)
         ]
         best = [torch.where(legal, each, -torch.inf).argmax(dim=1) for each in logits]
@@ -116,18 +122,23 @@ class LayerTally:
             weights = control_weights(energy, pairs, orders).to(change.dtype)
             partly = partial(torch.lerp, end=instead, weight=weights[:, :, None, None])
             found = block.changes(self.layer, (alone[..., None, None], instead), rows)
-            self._put(block, pairs, found, block.changes(self.layer, partly, rows))
+            self._put(pairs, found, block.changes(self.layer, partly, rows))
 
-    def _put(
-        self, block: Block, pairs: Tensor, found: Changes, control: Changes
-    ) -> None:
-        rows, channels = pairs.cpu().numpy().T
-        at = (rows + block.numbers.start, channels)
+    def _put(self, pairs: Tensor, found: Changes, control: Changes) -> None:
+        at = tuple(pairs.cpu().numpy().T)
         self.fall[at] = _numbers(found.explained)
         self.value[at] = _numbers(found.value)
         self.control[at] = np.abs(_numbers(control.explained))
         self.changed[at] = found.best.cpu().numpy()
         self._policy.index_add_(0, pairs[:, 1], found.logits.double())
+
+    def join(self, parts: Sequence["LayerTally"]) -> "LayerTally":
+        """Take over what was found at the parts of the sample, in their order."""
+        for name in ("fall", "value", "control", "changed"):
+            setattr(self, name, np.concatenate([getattr(p, name) for p in parts]))
+        for part in parts:
+            self._policy += part._policy
+        return self
 
     def result(self) -> LayerEffects:
         """Return means over all positions, with intervals."""
@@ -213,6 +224,7 @@ def ablate(
     seed: int = 0,
     save: bool = True,
     overwrite: bool = False,
+    run: RunOptions | None = None,
     on_progress: OnProgress | None = None,
 ) -> Ablation:
     """Ablate every channel alone and measure what the outputs lose.
@@ -223,11 +235,8 @@ def ablate(
     ablation changes a map a lot, outputs change a lot for that reason alone, so a
     channel matters only if it does more than its control. Such *partial ablations of
     real channels* lie between maps that the network has and what replaces them, so
-    they do not measure how it fails elsewhere [1]_. The alternatives do, and are too
-    easy to beat: on the shipped network the change itself put onto another map does
-    6 to 24 % less than the average channel, noise of the same size up to 30 % less
-    while a third of the values turn negative; this control does 2 to 8 % more. To
-    ablate other units beside those in question is the control of [2]_.
+    they do not measure how it fails elsewhere [1]_, as noise would; to ablate other
+    units beside those in question is the control of [2]_.
 
     Parameters
     ----------
@@ -247,6 +256,8 @@ def ablate(
         The same seed gives the same numbers.
     save, overwrite : bool
         Keep the result in the store, and replace the one for the same target.
+    run : RunOptions, optional
+        Workers or scheduler that compute, whatever the number with the same result.
     on_progress : callable, optional
         Called with "ablate", how many positions are done and how many there are.
 
@@ -284,7 +295,12 @@ def ablate(
         device=explainer.device,
     )
     tallies = tally_effects(
-        explainer, sample, ablation=ablation, seed=seed, on_progress=on_progress
+        explainer,
+        sample,
+        ablation=ablation,
+        seed=seed,
+        run=run,
+        on_progress=on_progress,
     )
     found = Ablation(
         target=store.targets[store.target_index(target)],
@@ -307,22 +323,32 @@ def tally_effects(
     ablation: str = "mean",
     seed: int = 0,
     rows_at_once: int | None = None,
+    run: RunOptions | None = None,
     on_progress: OnProgress | None = None,
 ) -> list[LayerTally]:
     """Ablate every channel of an explainer's layers at the positions of a sample."""
     step = rows_at_once or fitting_rows(explainer)
     instead = replacements(explainer, sample.corpus, ablation, seed=seed)
-    tallies = [
-        LayerTally(sample, layer, number, shape["channels"], seed)
-        for number, (layer, shape) in enumerate(explainer.shapes.items())
-    ]
-    for first in range(0, len(sample), step):
-        block = range(first, min(first + step, len(sample)))
-        others = instead(slice(block.start, block.stop))
-        part = sample.corpus[block.start : block.stop]
-        with explainer.run(part) as passed, torch.no_grad():
-            for tally in tallies:
-                tally.add(Block(sample, passed, block), others[tally.layer], step)
-        if on_progress is not None:
-            on_progress("ablate", block.stop, len(sample))
-    return tallies
+
+    def tallies(part: FollowedSample) -> list[LayerTally]:
+        return [
+            LayerTally(part, layer, number, shape["channels"], seed)
+            for number, (layer, shape) in enumerate(explainer.shapes.items())
+        ]
+
+    def tally(part: TaskPart, on_rows: OnRows) -> list[LayerTally]:
+        rows = slice(part.start, part.stop)
+        some, others = sample.take(rows), instead(rows)
+        found = tallies(some)
+        with explainer.run(some.corpus) as passed, torch.no_grad():
+            for each in found:
+                block = Block(some, passed, range(part.start, part.stop))
+                each.add(block, others[each.layer], step)
+        on_rows(len(part))
+        return found
+
+    size, n = min(step, _BLOCK), len(sample)
+    sizes = [min(size, n - first) for first in range(0, n, size)]
+    parts = spread(tally, sizes, "ablate", run, on_progress)
+    pairs = zip(tallies(sample), zip(*parts, strict=True), strict=True)
+    return [whole.join(some) for whole, some in pairs]

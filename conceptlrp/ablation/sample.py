@@ -25,7 +25,8 @@ from conceptlrp.othello import Corpus
 from conceptlrp.othello.twins import position_keys
 from conceptlrp.store import Store
 
-_NOTHING = -2
+#: In place of the action of a contrast where there is none.
+NOTHING = -2
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class FollowedSample:
     def __len__(self) -> int:
         return len(self.boards)
 
-    def take(self, rows: NDArray[Any]) -> "FollowedSample":
+    def take(self, rows: slice | NDArray[Any]) -> "FollowedSample":
         """Return some of the positions."""
         return FollowedSample(*(getattr(self, f.name)[rows] for f in fields(self)))
 
@@ -59,7 +60,7 @@ class FollowedSample:
     @property
     def is_contrast(self) -> bool:
         """Whether the logit of another move is subtracted."""
-        return bool((self.minus != _NOTHING).any())
+        return bool((self.minus != NOTHING).any())
 
     def explained(self, logits: Tensor, value: Tensor, rows: Tensor) -> Tensor:
         """Return the followed output (M,) of outputs that belong to rows (M,)."""
@@ -69,7 +70,7 @@ class FollowedSample:
             return torch.where(action == VALUE, value, logit)
 
         minus = self.minus[rows]
-        subtracted = torch.where(minus == _NOTHING, 0, output(minus))
+        subtracted = torch.where(minus == NOTHING, 0, output(minus))
         return output(self.plus[rows]) - subtracted
 
 
@@ -144,7 +145,7 @@ def _actions(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the action (N,) that is followed and the one that is subtracted."""
     name = store.targets[store.target_index(target)]
-    nothing = np.full(len(rows), _NOTHING, np.int64)
+    nothing = np.full(len(rows), NOTHING, np.int64)
     asked = Target.parse(name, corpus.size)
     if isinstance(asked, Value):
         return np.full(len(rows), VALUE, np.int64), nothing

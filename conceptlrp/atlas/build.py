@@ -1,15 +1,17 @@
 """The concept atlas: a folder of pages that opens from disk.
 
     index.html                      the network, the corpus, all channels on a map
-    layers/<layer>.html             one layer: its channels, labels, clusters
+    layers/<layer>.html             one layer: its channels, labels, clusters; from
+    layers/<layer>/2.html           96 channels on, more pages
     concepts/<layer>/c0012.html     one channel: reference boards and statistics
     clusters/<layer>/k03.html       one cluster: markers and typical boards
     positions/p0000123.html         one position: policy, value, channels; list beside
+    games/g00012.html               one game, move by move; list beside
     evaluation.html, graph.html     how far to believe it; which channels feed which
     compare.html, compare-2.html    other stores of the same positions beside this one
-    thumbnails/<layer>.png          mean heatmaps of a layer's channels
-    index.js                        all channels, for the search of the first page
-    style.css, atlas.js             the looks, and what a script adds to them
+    index.js, home.js               all channels, for search, gallery and map
+    style.css                       the looks
+    board.js, atlas.js, circuit.js  what scripts add to them
     atlas.json                      where the numbers come from; the list of files
 
 Nothing is fetched from a network, and everything but the search can be read without
@@ -29,7 +31,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from conceptlrp.atlas.pages.home_page import strength_rows, write_home_page
+from conceptlrp.atlas.pages.home_page import SCRIPTS, strength_rows, write_home_page
 from conceptlrp.atlas.pages.layer_pages import (
     LayerPart,
     made_explainer,
@@ -60,6 +62,8 @@ _PARTS: Final = (
     re.compile(r"<main[^>]*>\n?(.*)</main>", re.DOTALL),
 )
 _STYLE: Final = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+_BOARD: Final = re.compile(r'<span class="bd[^>]*>[^<]*</span>')
+_WINDOW: Final = 32_000
 _LINKED: Final = re.compile(
     r'<(?:link rel="stylesheet"|script src=)[^>]*>(?:</script>)?\n?'
 )
@@ -127,6 +131,7 @@ def build_atlas(
         "count": min(count, store.manifest.references or count),
         "notes": dict(notes or {}),
         "strength": strength_rows(strength, store),
+        "explains": network is not None,
     }
     with updated_folder(path, overwrite=overwrite) as draft:
         site = Site(folder=draft.folder, former=draft.former, store=store, **known)
@@ -222,13 +227,13 @@ def single_page(folder: Path, *, name: str) -> bytes:
     first = (folder / "index.html").read_text("utf-8")
     scripts = [
         (folder / "index.js").read_text("utf-8"),
-        f"window.ATLAS_PAGES={json.dumps(_packed(folder))};",
-        (folder / "atlas.js").read_text("utf-8"),
+        f"[window.ATLAS_PAGES,...window.ATLAS_START]={json.dumps(_packed(folder))};",
+        *((folder / name).read_text("utf-8") for name in SCRIPTS),
         files("conceptlrp.atlas").joinpath("single.js").read_text("utf-8"),
     ]
     page = _LINKED.sub("", first)
     page = _POLICY.sub(lambda found: found[1] + _policy(scripts), page)
-    style = (folder / "style.css").read_text("utf-8") + _pictures(folder)
+    style = (folder / "style.css").read_text("utf-8")
     head = f"<style>{style}</style>" + "".join(f"<script>{s}</script>" for s in scripts)
     content = page.replace("</head>", head + "</head>", 1).encode()
     if len(content) > LARGEST:
@@ -240,18 +245,36 @@ def single_page(folder: Path, *, name: str) -> bytes:
     return content
 
 
-def _packed(folder: Path) -> dict[str, str]:
-    """Compress title, header and content of every page, by address."""
-    packed = {}
+def _pages(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield each page's address, and as JSON its boards, and its parts without them."""
     for path in sorted(folder.rglob("*.html")):
         text = path.read_text("utf-8")
         style = "".join(_STYLE.findall(text))
-        parts = [found[1] for each in _PARTS if (found := each.search(text))]
-        page = json.dumps([*parts, _without_pictures(style)])
-        compress = zlib.compressobj(9, wbits=-15)
-        content = compress.compress(page.encode()) + compress.flush()
-        packed[path.relative_to(folder).as_posix()] = b64encode(content).decode()
-    return packed
+        title, top, main = (found[1] for p in _PARTS if (found := p.search(text)))
+        parts = json.dumps([title, top, _BOARD.sub("\0", main), style])
+        address = path.relative_to(folder).as_posix()
+        yield address, json.dumps(_BOARD.findall(main)), parts
+
+
+def _packed(folder: Path) -> tuple[dict[str, str], str, int]:
+    """Compress the pages, by address, after what they share, which is packed once.
+
+    Pages of channels are alike but for their boards. Every page is the rest of a
+    stream that begins with two of them, cut to the window of deflate.
+    """
+    pages = list(_pages(folder))
+    known = [each for each in pages if each[0].startswith("concepts/")]
+    some = known[len(known) // 3], known[len(known) // 2]
+    shared = "".join(each[1][-_WINDOW // 3 :] for each in some)
+    start = (shared + "".join(each[2] for each in some)).encode()[-_WINDOW:]
+    compress = zlib.compressobj(9, wbits=-15)
+    begun = compress.compress(start) + compress.flush(zlib.Z_SYNC_FLUSH)
+    packed = {}
+    for address, boards, parts in pages:
+        each = compress.copy()
+        content = each.compress(f"[{parts},{boards}]".encode()) + each.flush()
+        packed[address] = b64encode(content).decode()
+    return packed, b64encode(begun).decode(), len(start)
 
 
 def _policy(scripts: list[str]) -> str:
@@ -262,25 +285,3 @@ def _policy(scripts: list[str]) -> str:
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data:"
     )
-
-
-def _pictures(folder: Path) -> str:
-    """Define each picture once, as a variable of the style sheet."""
-    found = []
-    for path in sorted(folder.glob("thumbnails/*.png")):
-        data = b64encode(path.read_bytes()).decode()
-        variable = _variable(path.name)
-        found.append(f'{variable}:url("data:image/png;base64,{data}")')
-    return ":root{" + ";".join(found) + "}" if found else ""
-
-
-def _without_pictures(style: str) -> str:
-    return re.sub(
-        r'url\("(?:\.\./)*thumbnails/([^"]+)"\)',
-        lambda found: f"var({_variable(found[1])})",
-        style,
-    )
-
-
-def _variable(name: str) -> str:
-    return "--" + re.sub(r"[^a-z0-9-]", "_", name)

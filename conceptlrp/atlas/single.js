@@ -7,12 +7,19 @@
   const style = document.head.appendChild(document.createElement("style"));
   const place = () => {
     const [address, rest] = location.hash.slice(1).split("?");
+    // The first page is where nothing is named: Back comes to it.
+    if (!address) return { address: HOME };
     return address[0] === "/" ? { address: address.slice(1).split("#")[0], anchor: address.split("#")[1], rest } : { address: current, anchor: address };
   };
+  // Each page is the rest of a stream that begins with what all pages share.
+  const [begun, shared] = window.ATLAS_START;
+  const bytes = (text) => Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
   async function unpack(text) {
-    const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    return JSON.parse(await new Response(stream).text());
+    const stream = new Blob([bytes(begun), bytes(text)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    const found = new Uint8Array(await new Response(stream).arrayBuffer()).subarray(shared);
+    const [[title, top, main, look], boards] = JSON.parse(new TextDecoder().decode(found));
+    let next = 0;
+    return [title, top, main.replaceAll("\0", () => boards[next++]), look];
   }
   // What a link of a page means, from the folder that the page would lie in.
   function target(link, from) {
@@ -39,6 +46,7 @@
       byMain().innerHTML = main;
       style.textContent = look;
       window.atlasStart();
+      window.Boards.draw();
       lead(address);
       if (!anchor) { scrollTo(0, 0); byMain().focus({ preventScroll: true }); }
     }

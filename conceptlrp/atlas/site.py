@@ -10,6 +10,7 @@ leaves whole files only and the next one knows which are its own.
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -27,10 +28,13 @@ from jinja2 import (
 )
 from markupsafe import Markup
 
+from conceptlrp.atlas.pictures import page_boards as drawn
+from conceptlrp.clustering import Clustering
 from conceptlrp.drawing.colors import level_colors
 from conceptlrp.errors import FileFormatError, OutputExistsError
 from conceptlrp.files import file_stem, write_whole
 from conceptlrp.jsontext import dumps
+from conceptlrp.labelling.channel_name import HOW_TO_READ
 from conceptlrp.labelling.result import Names
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.report import Note
@@ -39,7 +43,6 @@ from conceptlrp.report.words.context import games_words, has_games, provenance
 from conceptlrp.report.words.numbers import (
     compact,
     count,
-    effect,
     percent,
     plural,
     signed_amount,
@@ -48,14 +51,20 @@ from conceptlrp.report.words.numbers import (
 )
 from conceptlrp.report.words.relevance import board_words, gradient_words, relevance_of
 from conceptlrp.staging import move_into_place, read_marker, staging_folder
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 
 _DIGITS = 16
+# Reference boards of every channel that are looked at for positions to show.
+_REFERENCES = 8
 
 
 @dataclass(frozen=True)
 class Site:
-    """An atlas while it is written: what the `former` holds is not written again."""
+    """An atlas while it is written: what the `former` holds is not written again.
+
+    Positions get pages where there is a network that explains them.
+    """
 
     folder: Path
     store: Store
@@ -65,7 +74,13 @@ class Site:
     notes: Mapping[tuple[str, int], Note]
     strength: tuple[Any, ...] = ()
     former: Path | None = None
+    explains: bool = False
     digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """By what a browser keeps notes on channels: the same network, the same key."""
+        return str(self.store.manifest.network.get("digest", ""))[:12]
 
     @cached_property
     def results(self) -> StoredResults:
@@ -76,6 +91,27 @@ class Site:
     def names(self) -> Names:
         """Names of the channels that have one, by layer and channel."""
         return self.results.names
+
+    @cached_property
+    def chosen(self) -> tuple["ChosenPosition", ...]:
+        """The positions that get a page, known before any page is written."""
+        if not self.explains:
+            return ()
+        clusterings = self.results.clusterings
+        return choose_positions(self.store, clusterings, target=self.target)
+
+    @cached_property
+    def position_rows(self) -> frozenset[int]:
+        """Rows of the store that have a page, see `position_page`."""
+        return frozenset(each.row for each in self.chosen)
+
+    @cached_property
+    def named(self) -> dict[str, StoredResults]:
+        """What names channels, by the unit of the output that they explain."""
+        kind = self.store.manifest.plan.value_kind
+        every = (StoredResults(self.store, each) for each in self.store.targets)
+        own = {unit_of(each.target, kind): each for each in every if each.names}
+        return {"logits": self.results, **own, self.unit: self.results}
 
     @property
     def badges(self) -> Names:
@@ -144,19 +180,15 @@ class Site:
         }
         Draft(self.folder, self.former).write(MARKER, dumps(record, indent=True))
 
-    def write_data(self, address: str, content: Mapping[str, Any]) -> None:
-        """Write the data of a page as strict JSON."""
-        self.write_bytes(address, dumps(content))
-
 
 def concept_page(layer: str, channel: int) -> str:
     """Address of a channel's page, such as concepts/conv3/c0012.html."""
     return f"concepts/{file_stem(layer)}/c{channel:04d}.html"
 
 
-def layer_page(layer: str) -> str:
-    """Address of a layer's page, such as layers/conv3.html."""
-    return f"layers/{file_stem(layer)}.html"
+def layer_page(layer: str, sheet: int = 0) -> str:
+    """Address of a page of a layer: layers/conv3.html, then layers/conv3/2.html."""
+    return f"layers/{file_stem(layer)}{f'/{sheet + 1}' if sheet else ''}.html"
 
 
 def position_page(row: int) -> str:
@@ -164,9 +196,9 @@ def position_page(row: int) -> str:
     return f"positions/p{row:07d}.html"
 
 
-def concept_data(layer: str, channel: int) -> str:
-    """Address of a channel's report as JSON."""
-    return concept_page(layer, channel).removesuffix("html") + "json"
+def game_page(game: int) -> str:
+    """Address of the page of a game of the store, such as games/g00012.html."""
+    return f"games/g{game:05d}.html"
 
 
 def cluster_page(layer: str, cluster: int) -> str:
@@ -175,14 +207,49 @@ def cluster_page(layer: str, cluster: int) -> str:
     return f"clusters/{file_stem(layer)}/{name}.html"
 
 
-def cluster_data(layer: str, cluster: int) -> str:
-    """Address of what is known of a cluster as JSON."""
-    return cluster_page(layer, cluster).removesuffix("html") + "json"
+@dataclass(frozen=True)
+class ChosenPosition:
+    """A row of the store that gets a page; each reason with the address it names."""
+
+    row: int
+    reasons: tuple[tuple[str, str | None], ...]
 
 
-def sprite_file(layer: str) -> str:
-    """Address of the thumbnails of a layer, such as thumbnails/conv3.png."""
-    return f"thumbnails/{file_stem(layer)}.png"
+def choose_positions(
+    store: Store,
+    clusterings: Mapping[str, Clustering],
+    *,
+    target: int | str = 0,
+    limit: int = 100,
+) -> tuple[ChosenPosition, ...]:
+    """Choose the middle of every cluster and the boards that most channels share."""
+    reasons: dict[int, list[tuple[str, str | None]]] = {}
+    for row, text, href in (*_medoids(clusterings), *_shared(store, target)):
+        if row in reasons or len(reasons) < limit:
+            reasons.setdefault(row, []).append((text, href))
+    return tuple(ChosenPosition(row, tuple(reasons[row])) for row in sorted(reasons))
+
+
+def _medoids(clusterings: Mapping[str, Clustering]) -> Iterator[tuple[int, str, str]]:
+    for layer, clustering in clusterings.items():
+        for number, rows in enumerate(clustering.typical(1)):
+            for row in rows.tolist():
+                text = f"nearest to the centre of cluster {number} of {layer}"
+                yield row, text, cluster_page(layer, number)
+
+
+def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
+    """Yield the boards that several channels have as reference, most channels first."""
+    counts: Counter[int] = Counter()
+    for layer in store.layers:
+        table = store.references(layer, "share-top", target=target)
+        if table is not None:
+            best = table.rows[:, :_REFERENCES]
+            counts.update(best[best >= 0].tolist())
+    for row, channels in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+        if channels > 1:
+            text = f"among the {_REFERENCES} most relevant boards of "
+            yield row, text + plural(channels, "channel"), None
 
 
 def _shown(value: Any) -> Any:
@@ -205,10 +272,12 @@ def make_templates(*packages: str) -> Environment:
     filters = (compact, count, effect, percent, plural, signed_percent)
     environment.filters |= {each.__name__: each for each in filters}
     environment.filters["signed"] = signed_amount
-    pages = (cluster_data, cluster_page, concept_data, concept_page, layer_page)
-    addresses = (*pages, position_page, sprite_file)
-    environment.globals |= {each.__name__: each for each in addresses}
+    pages = (cluster_page, concept_page, layer_page)
+    boards = (drawn.explained_square, drawn.map_only, drawn.page_board)
+    known = (*pages, game_page, position_page, *boards)
+    environment.globals |= {each.__name__: each for each in known}
     environment.globals |= {"anchor": file_stem, "colors": level_colors()}
+    environment.globals["how_to_read"] = HOW_TO_READ
     return environment
 
 
@@ -264,17 +333,23 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
+def read_atlas(place: Path) -> dict[str, Any] | None:
+    """Read the marker of an atlas; whoever made it, its files lead nowhere outside."""
+    record = read_marker(place, MARKER, _KIND) or {}
+    files = record.get("files")
+    is_list = isinstance(files, dict) and all(map(_ADDRESS.fullmatch, files))
+    return record if is_list else None
+
+
 def _read_marker(place: Path) -> dict[str, Any]:
-    """Read the list of files; whoever made it, it leads nowhere outside."""
     if not (place / MARKER).is_file():
         msg = (
             f"{place}: is not of the kind to be written (it has no {MARKER}) and is "
             "not replaced; choose another name"
         )
         raise OutputExistsError(msg)
-    record = read_marker(place, MARKER, _KIND) or {}
-    addresses = record.get("files")
-    if isinstance(addresses, dict) and all(map(_ADDRESS.fullmatch, addresses)):
+    record = read_atlas(place)
+    if record is not None:
         return record
     msg = (
         f"{place}: its {MARKER} does not list the files of the atlas, so that "

@@ -2,7 +2,8 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ import typer
 from conceptlrp.cli.options import check_choice
 from conceptlrp.cli.tables import remark
 from conceptlrp.errors import CheckpointError, NetworkError, StoreError
-from conceptlrp.progress import progress_bars
+from conceptlrp.progress import OnProgress, progress_bars
 from conceptlrp.shipped import SHIPPED, demo_name
 
 if TYPE_CHECKING:
@@ -73,8 +74,20 @@ def store_result(
     net = store_network(opened, network, weights)
     about = {key: options[key] for key in ("target",) if key in options}
     opened.results.check_free(kind, **about, overwrite=overwrite)
-    with progress_bars() as report:
+    with run_bars() as report:
         return compute(opened, net, overwrite=overwrite, on_progress=report, **options)
+
+
+@contextmanager
+def run_bars() -> Iterator[OnProgress]:
+    """Show bars; say what an interruption leaves, which typer would keep to itself."""
+    try:
+        with progress_bars() as report:
+            yield report
+    except KeyboardInterrupt as stopped:
+        if str(stopped):
+            remark(str(stopped))
+        raise
 
 
 def recorded_network(store: Path, made: Mapping[str, Any]) -> "BoardNetwork":

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.clustering.features import FeatureTable, feature_blocks, sample_rows
+from conceptlrp.errors import check_known
 from conceptlrp.statistics.intervals import LEAST_GAMES
 from conceptlrp.store.results.codec import Shape
 
@@ -44,13 +45,7 @@ def make_estimator(
     """
     if not isinstance(estimator, str):
         return _seeded_clone(estimator, seed)
-    if estimator not in ESTIMATORS:
-        known = ", ".join(ESTIMATORS)
-        msg = (
-            f"estimator {estimator!r} is not known, expected one of {known}, or a "
-            "scikit-learn estimator"
-        )
-        raise ValueError(msg)
+    check_known("estimator", estimator, ESTIMATORS)
     if estimator == "spectral":
         from conceptlrp.clustering.landmarks import LandmarkSpectral
 

@@ -30,10 +30,7 @@ from conceptlrp.concept_graph.unit_edges import Pair, UnitEdges
 from conceptlrp.concept_graph.units import KeptUnits, Units
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.late import pd
-from conceptlrp.statistics.estimates import (
-    Estimate,
-    ratio_intervals,
-)
+from conceptlrp.statistics.estimates import Estimate, ratio_intervals
 from conceptlrp.statistics.intervals import FEW_GAMES
 from conceptlrp.store.results.codec import Shape
 

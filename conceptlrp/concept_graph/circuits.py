@@ -33,7 +33,7 @@ from conceptlrp.concept_graph.units import (
     pruned,
     smallest,
 )
-from conceptlrp.errors import StoreError, check_least, check_type
+from conceptlrp.errors import StoreError, check_choice, check_least, check_type
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
 from conceptlrp.lrp.one_call import check_explains
@@ -275,9 +275,7 @@ def _check(part: float, method: str, n_positions: int, n_edges: int) -> None:
     if not 0 < part <= 1:
         msg = f"part is {part}, expected more than 0 and at most 1"
         raise ValueError(msg)
-    if method not in ("pruned", "once"):
-        msg = f"method is '{method}', expected one of pruned, once"
-        raise ValueError(msg)
+    check_choice("method", method, ("pruned", "once"))
     check_least("n_positions", n_positions)
     check_least("n_edges", n_edges, 0)
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import ConceptLRPError, TargetError
+from conceptlrp.errors import ConceptLRPError, TargetError, check_least
 from conceptlrp.late import pd
 from conceptlrp.store.results.codec import Shape
 
@@ -322,9 +322,7 @@ def strongest_paths(
     tuple of ConceptPath
         Exact, the strongest first; of equal ones the lower channels first.
     """
-    if k < 1:
-        msg = f"{k} paths are asked for, expected 1 or more"
-        raise ValueError(msg)
+    check_least("k", k)
     best: dict[str, _Best] = {}
     for layer in graph.layers:
         low = list(graph.below(layer))

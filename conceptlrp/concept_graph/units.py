@@ -137,7 +137,7 @@ class KeptUnits:
         found = []
         for block in self.blocks(units, kept):
             passed = block.passed.above(self.baseline) if above else block.passed
-            layers = passed.relevance(block.starts())[1]
+            layers = passed.layer_relevance(block.starts())
             found.append(units.join({n: r[:, 0] for n, r in layers.items()}).cpu())
         return torch.cat(found)
 
@@ -181,7 +181,6 @@ class Block:
         return starts
 
 
-_DROPPED: Final = 0.1
 _ROUNDING: Final = 1e-6
 
 
@@ -190,9 +189,10 @@ def pruned(
     units: Units,
     *,
     each: bool,
+    dropped: float = 0.1,
     on_round: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    """Rank units (M, U) by dropping a tenth of them a round, the least relevant."""
+    """Rank units (M, U) by dropping a part of them a round, the least relevant."""
     sets, size = len(runner) if each else 1, len(units)
     kept = torch.ones(sets, size, dtype=torch.bool)
     ranks = torch.zeros(sets, size, dtype=torch.int32)
@@ -201,11 +201,11 @@ def pruned(
         order = score.where(kept, -torch.inf).argsort(
             dim=1, descending=True, stable=True
         )
-        left = min(size - 1, round(size * (1 - _DROPPED)))
-        dropped = order[:, left:size]
+        left = min(size - 1, round(size * (1 - dropped)))
+        last = order[:, left:size]
         places = torch.arange(left, size, dtype=torch.int32).expand(sets, -1)
-        ranks.scatter_(1, dropped, places)
-        kept.scatter_(1, dropped, False)  # noqa: FBT003
+        ranks.scatter_(1, last, places)
+        kept.scatter_(1, last, False)  # noqa: FBT003
         size = left
         if on_round is not None:
             on_round(len(units) - size, len(units))

@@ -1,9 +1,10 @@
 """A board as a small SVG picture, legible with and without a heatmap.
 
-Shapes use n x n squares, row 0 being rank 1, which is drawn on top. Discs are
-truly black and white and leave the corners of their squares free, where the
-relevance shows. Everything of one kind is one path: a square of the heatmap is
-a line as long as it is wide, a disc is a line of no length with round ends.
+Shapes use n x n squares, row 0 being rank 1, which is drawn on top. Relevance colours
+an empty square, and of a disc the core, whose area grows with it: the position stays
+readable, and so does the sign at 80 pixels. Zero is the board's own colour. Everything
+of one kind is one path: a run of squares is a line as long as it is wide, a disc is a
+line of no length with round ends. The script board.js draws pages by the same numbers.
 """
 
 from itertools import groupby
@@ -13,12 +14,21 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.drawing.colors import LEVELS, level_colors, levels, symmetric_limit
+from conceptlrp.drawing.colors import (
+    AGAINST,
+    FELT,
+    FOR,
+    LEVELS,
+    levels,
+    symmetric_limit,
+)
 
 __all__ = ["board_svg"]
 
-_FELT = "#c9d8cc"
-_COLORS = level_colors()
+#: Diameters of a disc and of its core in the strongest colour, in squares.
+DISC, CORE = 0.82, 0.66
+#: Opacity of the strongest colour on an empty square and under a disc.
+TINT, UNDER = 0.9, 0.5
 _FILES, _RANKS = "abcdefgh", "12345678"
 
 
@@ -59,13 +69,13 @@ def board_svg(
     position : Board
         A position: the discs and the side to move.
     heatmap : array of shape (n, n) or (8, 8), optional
-        Signed relevance of each square, coloured in steps of 1/12 of the
+        Signed relevance of each square, shown in steps of 1/12 of the
         limit. Of an 8 x 8 map only the middle is drawn on a 6 x 6 board; other
         shapes raise `ValueError`.
     limit : float, optional
         Magnitude of the outermost colours; by default that of the heatmap.
     legal, last : bool, bool
-        Mark legal moves by dots, and the last move by a dot on its disc.
+        Mark legal moves by dots, and the last move by a frame.
     mark : int
         Square to cross, such as the explained move, or -1 for none.
     size_px, coordinates, title : int, bool, str
@@ -89,18 +99,20 @@ def board_svg(
         msg = f"position is {what}; Position.from_array makes one of a board"
         raise TypeError(msg)
     n = position.size
-    parts = [_opening(position, size_px, coordinates=coordinates, title=title)]
-    ground = _FELT if heatmap is None else "#fff"
-    parts.append(f'<path fill="{ground}" d="M0 0h{n}v{n}H0z"/>')
+    steps = np.zeros((n, n), np.int8)
     if heatmap is not None:
         values = _fit(heatmap, n)
-        scale = symmetric_limit(values) if limit is None else limit
-        parts.append(
-            f'<g transform="translate(0 .5)">{colored_runs(values, scale)}</g>'
-        )
-    parts.append(_grid(n) + (_coordinates(n) if coordinates else ""))
-    parts.append('<g transform="translate(.5 .5)" stroke-linecap="round">')
-    parts.append(_discs(position, diameter=0.72 if heatmap is not None else 0.82))
+        steps = levels(values, symmetric_limit(values) if limit is None else limit)
+    taken = _taken(position)
+    parts = [
+        _opening(position, size_px, coordinates=coordinates, title=title),
+        f'<path fill="{FELT}" d="M0 0h{n}v{n}H0z"/>',
+        f'<g transform="translate(0 .5)">{_tints(steps, taken)}</g>',
+        _grid(n) + (_coordinates(n) if coordinates else ""),
+        '<g transform="translate(.5 .5)" stroke-linecap="round">',
+        _discs(position),
+        _cores(steps, taken),
+    ]
     if legal:
         parts.append(_dots([s for s in position.legal_moves if s != mark], n))
     if last and position.last >= 0:
@@ -164,19 +176,42 @@ def _fit(heatmap: ArrayLike, n: int) -> NDArray[np.float64]:
     raise ValueError(msg)
 
 
-def colored_runs(heatmap: NDArray[np.floating], limit: float) -> str:
-    """Draw runs of one colour as one line, all of a colour as one path; (n, n)."""
-    runs: dict[int, list[str]] = {}
-    for row, line in enumerate(levels(heatmap, limit).tolist()):
+def _taken(position: Board) -> NDArray[np.bool_]:
+    """Find the squares (n, n) on which there are discs."""
+    n = position.size
+    edge = (8 - n) // 2
+    word = position.black | position.white
+    every = np.array([word >> square & 1 for square in range(64)], bool).reshape(8, 8)
+    return every[edge : edge + n, edge : edge + n]
+
+
+def _tints(steps: NDArray[np.int8], taken: NDArray[np.bool_]) -> str:
+    """Colour squares, those of discs less; runs of one colour in a row are one line."""
+    runs: dict[tuple[int, bool], list[str]] = {}
+    for row, line in enumerate(zip(steps.tolist(), taken.tolist(), strict=True)):
         column = 0
-        for step, run in groupby(line):
+        for kind, run in groupby(zip(*line, strict=True)):
             length = len(list(run))
-            runs.setdefault(step, []).append(f"M{column} {row}h{length}")
+            runs.setdefault(kind, []).append(f"M{column} {row}h{length}")
             column += length
     return "".join(
-        f'<path stroke="{_COLORS[step + LEVELS]}" d="{"".join(runs[step])}"/>'
-        for step in sorted(runs)
+        f'<path stroke="{FOR if step > 0 else AGAINST}" stroke-opacity="'
+        f'{abs(step) / LEVELS * (UNDER if under else TINT):.2f}" d="{"".join(found)}"/>'
+        for (step, under), found in sorted(runs.items())
         if step
+    )
+
+
+def _cores(steps: NDArray[np.int8], taken: NDArray[np.bool_]) -> str:
+    """Colour the middle of discs, areas being as the steps."""
+    cores: dict[int, list[str]] = {}
+    # The faintest step would be a dot on every disc.
+    for row, column in zip(*np.nonzero(taken & (np.abs(steps) > 1)), strict=True):
+        cores.setdefault(int(steps[row, column]), []).append(f"M{column} {row}h0")
+    return "".join(
+        f'<path stroke="{FOR if step > 0 else AGAINST}" stroke-width="'
+        f'{CORE * (abs(step) / LEVELS) ** 0.5:.2f}" d="{"".join(found)}"/>'
+        for step, found in sorted(cores.items())
     )
 
 
@@ -198,14 +233,14 @@ def _points(found: list[int], n: int) -> str:
     return "".join(f"M{s % 8 - edge} {s // 8 - edge}h0" for s in found)
 
 
-def _discs(position: Board, *, diameter: float) -> str:
+def _discs(position: Board) -> str:
     """Draw a rim under every disc, and the white ones on top of theirs."""
     n = position.size
     every = _points(_squares(position.black | position.white), n)
     white = _points(_squares(position.white), n)
     return (
-        f'<path stroke="#000" stroke-width="{diameter:g}" d="{every}"/>'
-        f'<path stroke="#fff" stroke-width="{diameter - 0.08:g}" d="{white}"/>'
+        f'<path stroke="#000" stroke-width="{DISC:g}" d="{every}"/>'
+        f'<path stroke="#fff" stroke-width="{DISC - 0.08:g}" d="{white}"/>'
     )
 
 
@@ -220,10 +255,10 @@ def _dots(moves: list[int], n: int) -> str:
 
 
 def _last_move(position: Board) -> str:
-    is_black = position.black >> position.last & 1
-    color = "#fff" if is_black else "#000"
-    path = _points([position.last], position.size)
-    return f'<path stroke="{color}" stroke-width=".2" d="{path}"/>'
+    """Frame the square of the last move: its disc is free for the heat."""
+    edge = (8 - position.size) // 2
+    x, y = position.last % 8 - edge - 0.45, position.last // 8 - edge - 0.45
+    return f'<path stroke="#111" stroke-width=".07" d="M{x:g} {y:g}h.9v.9h-.9z"/>'
 
 
 def _cross(square: int, n: int) -> str:

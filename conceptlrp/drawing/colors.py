@@ -11,6 +11,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+#: What speaks for and against an output on a board, and the board itself.
+FOR, AGAINST, FELT = "#d65a0c", "#2a78c4", "#dfe7de"
+
 #: Steps on either side of zero where colours are counted rather than mixed.
 LEVELS = 12
 

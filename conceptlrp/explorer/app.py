@@ -3,12 +3,14 @@
 /                  the page of a state, see `conceptlrp.explorer.state`
 /?text=...         a pasted transcript or position; leads to its page
 /position.json     the report of the same state
-/steering.json     what the network says with the state's channel changed
-/style.css, /explorer.css, /explorer.js
+/steering.json     what the network says with the state's channels changed
+/heatmap.json      the map of the channel that is looked at, for the big board
+/atlas/...         the pages of an atlas, where a folder of them is given
+/style.css, /board.js, /explorer.css, /explorer.js
 """
 
 import ipaddress
-import json
+import os
 import re
 import socket
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +25,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import (
+    FileResponse,
     HTMLResponse,
     PlainTextResponse,
     RedirectResponse,
@@ -33,13 +36,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from conceptlrp import jsontext
 from conceptlrp.errors import FileFormatError
+from conceptlrp.explorer.atlas_files import PLACE, AtlasFiles
 from conceptlrp.explorer.connections import MOST, TimedProtocol
 from conceptlrp.explorer.engine import ExplorerEngine, StoreReplacedError
-from conceptlrp.explorer.pages import explorer_page, problem_page, steered
+from conceptlrp.explorer.pages import (
+    Shown,
+    channel_map,
+    explorer_page,
+    problem_page,
+    steering,
+)
 from conceptlrp.explorer.state import parse_pasted, parse_state
 
 _FILES = (
     ("style.css", "conceptlrp.atlas", "text/css"),
+    ("board.js", "conceptlrp.atlas", "text/javascript"),
     ("explorer.css", "conceptlrp.explorer", "text/css"),
     ("explorer.js", "conceptlrp.explorer", "text/javascript"),
 )
@@ -69,7 +80,12 @@ _HEADERS = {
 }
 
 
-def explorer_app(engine: ExplorerEngine, *, hosts: Iterable[str] = ()) -> Starlette:
+def explorer_app(
+    engine: ExplorerEngine,
+    *,
+    hosts: Iterable[str] = (),
+    atlas: str | os.PathLike[str] | None = None,
+) -> Starlette:
     """Make the application.
 
     Parameters
@@ -77,12 +93,16 @@ def explorer_app(engine: ExplorerEngine, *, hosts: Iterable[str] = ()) -> Starle
     engine, hosts : ExplorerEngine, iterable of str
         The network and the store, and names that the Host header may have besides those
         of the loopback.
+    atlas : path or str, optional
+        The atlas of the store that pages link to: a folder, which is served too, or an
+        address.
 
     Returns
     -------
     Starlette
         An ASGI application.
     """
+    beside = AtlasFiles.at(atlas)
 
     def page(request: Request) -> Response:
         items = request.query_params.multi_items()
@@ -93,28 +113,30 @@ def explorer_app(engine: ExplorerEngine, *, hosts: Iterable[str] = ()) -> Starle
         if any(text.strip() for text in texts):
             return RedirectResponse(parse_pasted(texts[0], state).href, 303)
         with engine.one_store():
-            return HTMLResponse(explorer_page(engine, state))
+            return HTMLResponse(explorer_page(Shown(engine, state, beside)))
 
-    def report(request: Request) -> Response:
-        state = parse_state(request.query_params.multi_items(), size=engine.size)
-        with engine.one_store():
-            found = engine.report(state.position, state.move, state.against)
-        text = json.dumps(found.to_dict(), allow_nan=False)
-        return Response(text, media_type="application/json")
+    def as_json(told: Callable[[Shown], Any]) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            items = request.query_params.multi_items()
+            shown = Shown(engine, parse_state(items, size=engine.size))
+            with engine.one_store():
+                content = jsontext.dumps(told(shown))
+            return Response(content, media_type="application/json")
 
-    def steering(request: Request) -> Response:
-        state = parse_state(request.query_params.multi_items(), size=engine.size)
-        with engine.one_store():
-            found = steered(engine, state)
-        if found is None:
-            msg = "nothing is changed; give 'layer', 'channel' and 'change'"
-            raise ValueError(msg)
-        return Response(jsontext.dumps(found.to_dict()), media_type="application/json")
+        return answer
+
+    def of_atlas(request: Request) -> Response:
+        address = request.path_params["address"] or "index.html"
+        if address not in beside.files or not (beside.folder / address).is_file():
+            raise HTTPException(404)
+        return FileResponse(beside.folder / address)
 
     routes = [
         Route("/", page),
-        Route("/position.json", report),
-        Route("/steering.json", steering),
+        Route("/position.json", as_json(lambda shown: shown.report.to_dict())),
+        Route("/steering.json", as_json(steering)),
+        Route("/heatmap.json", as_json(channel_map)),
+        Route(f"{PLACE}{{address:path}}", of_atlas),
         *(Route(f"/{name}", _file(name, *where)) for name, *where in _FILES),
     ]
     return Starlette(
@@ -245,6 +267,8 @@ def bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         )
         raise ValueError(msg) from error
     with listener:
+        # Connections have it from here; a small reply would wait 40 ms without it.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 

@@ -12,19 +12,28 @@ from contextlib import contextmanager
 from functools import lru_cache, partial
 from threading import Lock
 
+import numpy as np
+from numpy.typing import NDArray
+
 from conceptlrp.errors import LayerError, StoreError
+from conceptlrp.explorer.search import ExplainedNetwork, SearchedMove, searched_moves
+from conceptlrp.explorer.state import Change
 from conceptlrp.lrp import Explainer, Intervened, Intervention, Target
 from conceptlrp.lrp.baselines import Baseline, mean_baseline
-from conceptlrp.othello import Position
+from conceptlrp.othello import BLACK, Position
 from conceptlrp.reference import ReferenceBoards, reference_boards
+from conceptlrp.reference.boards import ReferenceBoard, describe_boards
 from conceptlrp.report import PositionReport, position_report
+from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.report.words.relevance import board_words, relevance_of
 from conceptlrp.store import Store
 from conceptlrp.store.format.manifest import Manifest
 
 # A report of a network with 512 channels is about 1.5 MB.
-_REPORTS, _REFERENCES = 24, 128
+_REPORTS, _REFERENCES, _SEARCHES = 24, 128, 8
+# Of boards like one.
+_SIMILAR = 8
 
 
 class StoreReplacedError(StoreError):
@@ -69,6 +78,9 @@ class ExplorerEngine:
         self.store, self._seen = store, store.current_manifest()
         explainer, (n_channels, n_boards) = self._explainer, self._counts
         self._results = lru_cache(partial(StoredResults, store))
+        self._search = lru_cache(_SEARCHES)(partial(searched_moves, explainer))
+        self._outcomes = lru_cache(_SEARCHES)(partial(_outcomes, explainer))
+        self._similar = lru_cache(_REFERENCES)(partial(_similar, store))
         explain = partial(position_report, explainer, store=store, count=n_channels)
         find = partial(reference_boards, store, count=n_boards)
         self._report = lru_cache(_REPORTS)(explain)
@@ -139,12 +151,39 @@ class ExplorerEngine:
             return relevant, opposed
 
     def results(self, output: str) -> StoredResults:
-        """Return what names channels, for the store's target of this kind."""
+        """Return what names channels: for the store's target of this kind, or others.
+
+        Where there are no names by the one, those by another are better than numbers.
+        """
+        chosen = self._target(output)
         with self._lock:
-            found = self._results(self._target(output))
+            every = sorted(self.store.targets, key=lambda target: target != chosen)
+            found = [self._results(target) for target in every]
             # Read here, where no other thread reads the store.
-            _ = found.badges
-            return found
+            return next((each for each in found if each.badges), found[0])
+
+    def search(self, position: Position, simulations: int) -> tuple[SearchedMove, ...]:
+        """Search a position; see `searched_moves`."""
+        with self._lock:
+            return self._search(position, simulations)
+
+    def similar(
+        self, position: Position, layer: str, output: ExplainedOutput
+    ) -> tuple[ReferenceBoard, ...]:
+        """Find other positions whose channels are relevant alike, each board once.
+
+        They are compared by the cosine of relevance for the store's target of the kind
+        of `output`.
+        """
+        self.check_channel(layer, 0)
+        vector = tuple(output.layers[layer].relevance.tolist())
+        with self._lock:
+            return self._similar(position, layer, vector, self._target(output.target))
+
+    def outcomes(self, positions: tuple[Position, ...]) -> list[float]:
+        """Tell the expected outcome for black, -1 to 1, nan without a value."""
+        with self._lock:
+            return self._outcomes(positions)
 
     def _target(self, output: str) -> str:
         targets = self.store.targets
@@ -152,13 +191,12 @@ class ExplorerEngine:
         fitting = [t for t in targets if Target.parse(t).unit == unit]
         return (fitting or targets)[0]
 
-    def steer(
-        self, position: Position, layer: str, channel: int, change: str
-    ) -> Intervened:
-        """Change a channel at a position; see `ExplorerState.change`."""
-        self.check_channel(layer, channel)
+    def steer(self, position: Position, changes: tuple[Change, ...]) -> Intervened:
+        """Change channels at a position; see `ExplorerState.changes`."""
+        for layer, channel, _ in changes:
+            self.check_channel(layer, channel)
         with self._lock:
-            return self._steer(position, layer, channel, change)
+            return self._steer(position, changes)
 
     def check_channel(self, layer: str, channel: int) -> None:
         """Refuse a channel that the network does not have."""
@@ -178,17 +216,52 @@ def _steered(
     explainer: Explainer,
     store: Store,
     position: Position,
-    layer: str,
-    channel: int,
-    change: str,
+    changes: tuple[Change, ...],
 ) -> Intervened:
-    made = Intervention(layer, channel)
-    if change == "mean":
-        mean = _mean(explainer, store).maps[layer][channel]
-        made = Intervention(layer, channel, value=mean)
-    elif change != "zero":
-        made = Intervention(layer, channel, action="scale", value=float(change))
-    return explainer.intervene(position, made)
+    made = []
+    for layer, channel, change in changes:
+        if change == "mean":
+            mean = _mean(explainer, store).maps[layer][channel]
+            made.append(Intervention(layer, channel, value=mean))
+        else:
+            scale = Intervention(layer, channel, action="scale", value=float(change))
+            made.append(scale)
+    return explainer.intervene(position, [made])
+
+
+def _outcomes(explainer: Explainer, positions: tuple[Position, ...]) -> list[float]:
+    own, opponent = (
+        np.array([getattr(each, side) for each in positions], np.uint64)
+        for side in ("own", "opponent")
+    )
+    _, value = ExplainedNetwork(explainer)(own, opponent)
+    signs = [1 if each.mover == BLACK else -1 for each in positions]
+    return [sign * float(each) for sign, each in zip(signs, value, strict=True)]
+
+
+def _similar(
+    store: Store,
+    position: Position,
+    layer: str,
+    vector: tuple[float, ...],
+    target: str,
+) -> tuple[ReferenceBoard, ...]:
+    boards = store.positions.own, store.positions.opponent
+    other = (boards[0] != position.own) | (boards[1] != position.opponent)
+    other[_repeated(store)] = False
+    found = store.nearest(layer, vector, _SIMILAR, target=target, where=other)
+    return describe_boards(store, found)
+
+
+@lru_cache(1)
+def _repeated(store: Store) -> NDArray[np.int64]:
+    """Rows of boards that an earlier row has."""
+    boards = store.positions.own, store.positions.opponent
+    order = np.lexsort(boards)
+    same = np.logical_and.reduce(
+        [each[order][1:] == each[order][:-1] for each in boards]
+    )
+    return order[1:][same]
 
 
 @lru_cache(1)

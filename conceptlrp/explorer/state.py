@@ -2,11 +2,14 @@
 
     start     board and side to move, 65 letters (37 on 6 x 6); else the start position
     moves     transcript of the moves from there
+    ply       how many of them are made; else all
     move      move that is explained; else the best
     against   move that it is contrasted with
     show      heatmap on the board: move, value or contrast
     layer, channel   the channel that is looked at
-    change    what it is set to, zero or mean, or what it is multiplied by
+    change:LAYER:CHANNEL   a channel that is changed: set to its mean, or times a number
+    search    simulations of a search from the position; else none
+    similar   layer by which positions of the store are like this one; else none
     click     what a click on a square does: explain, contrast, play or set
     disc      what it sets: x (black), o (white) or - (nothing)
 
@@ -15,6 +18,7 @@ Everything is checked: what is unknown, repeated or out of range is refused.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -33,30 +37,37 @@ from conceptlrp.othello.notation import parse_position
 SHOWN: Final = ("move", "value", "contrast")
 CLICKS: Final = ("explain", "contrast", "play", "set")
 DISCS: Final = ("x", "o", "-")
-CHANGES: Final = ("zero", "mean")
 
 _KNOWN = (
-    *("start", "moves", "move", "against", "show"),
-    *("layer", "channel", "change", "click", "disc"),
+    *("start", "moves", "ply", "move", "against", "show"),
+    *("layer", "channel", "click", "disc", "search", "similar"),
 )
+_CHANGE = "change:"
 # No game has more moves, and no network so many channels.
 _MOVES, _CHANNELS = 60, 100_000
 _MAX_TEXT = 1000
-_MAX_FACTOR = 100
+_MAX_FACTOR, _MAX_CHANGES, _SIMULATIONS = 100, 16, 1000
+
+# Nearly all links of a page have the same moves.
+_transcript = lru_cache(64)(transcript_text)
+
+#: A layer, a channel of it, and "mean" or what it is multiplied by.
+Change = tuple[str, int, str]
 
 
 @dataclass(frozen=True)
 class ExplorerState:
     """What a page of the explorer shows.
 
-    `moves` are squares from `start` on, without passes; `move` and `against` are names;
-    `show`, `click` and `disc` one of `SHOWN`, `CLICKS` and `DISCS`; `layer` and
-    `channel` are what is looked at, both or neither; `change` one of `CHANGES` or a
-    factor.
+    `moves` are squares from `start` on, without passes, `ply` how many of them are
+    made, all if None; `move` and `against` are names; `show`, `click` and `disc` one of
+    `SHOWN`, `CLICKS` and `DISCS`; `layer` and `channel` are what is looked at, both or
+    neither.
     """
 
     start: Position
     moves: tuple[int, ...] = ()
+    ply: int | None = None
     move: str | None = None
     against: str | None = None
     show: str = "move"
@@ -64,38 +75,91 @@ class ExplorerState:
     disc: str = "x"
     layer: str | None = None
     channel: int | None = None
-    change: str | None = None
+    search: int | None = None
+    similar: str | None = None
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def made(self) -> tuple[int, ...]:
+        """The moves that are made."""
+        return self.moves[: self.ply]
+
+    @property
+    def following(self) -> int:
+        """The move that was made next, `NO_MOVE` at the end."""
+        return (*self.moves, NO_MOVE)[len(self.made)]
+
+    @cached_property
+    def positions(self) -> tuple[Position, ...]:
+        """The start and what each move leads to, made or not, past passes."""
+        found, size = [self.start], self.start.size
+        for square in self.moves:
+            # By name, which is how an error calls it.
+            after = _passed(found[-1]).play(square_name(square, size))
+            found.append(_passed(after))
+        return tuple(found)
 
     @property
     def position(self) -> Position:
-        """The position after the moves; sides that cannot move are passed over."""
-        position, size = self.start, self.start.size
-        for square in self.moves:
-            # By name, which is how an error calls it.
-            position = _passed(position).play(square_name(square, size))
-        return _passed(position) if self.moves else position
+        """The position after the moves that are made."""
+        return self.positions[len(self.made)]
 
     @property
     def transcript(self) -> str:
-        """The moves from the usual start, "" from another one."""
+        """The moves made from the usual start, "" from another one."""
         size = self.start.size
         usual = self.start == Position.start(size)
-        return transcript_text(self.moves, size) if usual else ""
+        return transcript_text(self.made, size) if usual else ""
+
+    def but(self, **changes: Any) -> "ExplorerState":
+        """Return the state with other values."""
+        return replace(self, **changes)
 
     def at(self, position: Position, **changes: Any) -> "ExplorerState":
         """Return the state at another board, with nothing chosen there."""
         start = replace(position, last=NO_MOVE)
-        return replace(self.changed(**changes), start=start, moves=())
+        return replace(self.changed(**changes), start=start, moves=(), ply=None)
 
     def played(self, square: int) -> "ExplorerState":
-        """Return the state after one more move."""
+        """Return the state after one more move; the next of the game goes on in it."""
         if square == PASS:
             return self.at(self.position.play(PASS))
-        return replace(self.changed(), moves=(*self.moves, square))
+        if square == self.following:
+            return self.after(len(self.made) + 1)
+        return self.line((square,))
 
     def undone(self) -> "ExplorerState":
-        """Return the state before the last move."""
-        return replace(self.changed(), moves=self.moves[:-1])
+        """Return the state without the last move and what followed."""
+        return replace(self.changed(), moves=self.made[:-1], ply=None)
+
+    def after(self, ply: int) -> "ExplorerState":
+        """Return the state after so many moves of the game."""
+        return replace(self.changed(), ply=ply if ply < len(self.moves) else None)
+
+    def line(self, squares: tuple[int, ...]) -> "ExplorerState":
+        """Return the state after more moves from here."""
+        return replace(self.changed(), moves=(*self.made, *squares), ply=None)
+
+    def explained(self, move: str) -> "ExplorerState":
+        """Return the state in which a move is explained."""
+        return replace(self, move=move, against=None, show="move")
+
+    def contrasted(self, move: str, other: str) -> "ExplorerState":
+        """Return the state in which a move is contrasted with another, if it is one."""
+        if move == other:
+            return self.explained(move)
+        return replace(self, move=move, against=other, show="contrast")
+
+    def change_of(self, layer: str, channel: int) -> str | None:
+        """Return how a channel is changed, if it is."""
+        return {each[:2]: each[2] for each in self.changes}.get((layer, channel))
+
+    def steered(self, layer: str, channel: int, change: str | None) -> "ExplorerState":
+        """Return the state in which a channel is changed otherwise, or no more."""
+        made = {each[:2]: each[2] for each in self.changes}
+        made[layer, channel] = change or ""
+        kept = tuple((*place, each) for place, each in made.items() if each)
+        return replace(self, changes=kept)
 
     def changed(self, **changes: Any) -> "ExplorerState":
         """Return the state with other values and, unless given, no chosen move."""
@@ -111,12 +175,12 @@ class ExplorerState:
         if self.start != plain.start:
             found.append(("start", self.start.obf().replace(" ", "")))
         if self.moves:
-            found.append(("moves", transcript_text(self.moves, self.start.size)))
+            found.append(("moves", _transcript(self.moves, self.start.size)))
         for name in _KNOWN[2:]:
             value = getattr(self, name)
             if value != getattr(plain, name):
                 found.append((name, str(value)))
-        return found
+        return [*found, *((f"{_CHANGE}{a}:{b}", c) for a, b, c in self.changes)]
 
     @property
     def query(self) -> str:
@@ -133,10 +197,12 @@ class ExplorerState:
 def parse_state(items: Iterable[tuple[str, str]], *, size: int) -> ExplorerState:
     """Read the parameters of an address; moves are not checked against the rules."""
     given = _single(items)
-    channel = _channel(given)
+    channel, moves = _channel(given), _moves(given.get("moves", ""), size)
+    ply = _number(given, "ply", len(moves))
     return ExplorerState(
         start=_start(given.get("start"), size),
-        moves=_moves(given.get("moves", ""), size),
+        moves=moves,
+        ply=None if ply == len(moves) else ply,
         move=_square(given, "move", size),
         against=_square(given, "against", size),
         show=_choice(given, "show", SHOWN),
@@ -144,7 +210,9 @@ def parse_state(items: Iterable[tuple[str, str]], *, size: int) -> ExplorerState
         disc=_choice(given, "disc", DISCS),
         layer=given.get("layer") if channel is not None else None,
         channel=channel,
-        change=_change(given) if channel is not None else None,
+        search=_number(given, "search", _SIMULATIONS) or None,
+        similar=given.get("similar") or None,
+        changes=_changes(given),
     )
 
 
@@ -169,7 +237,7 @@ def _passed(position: Position) -> Position:
 def _single(items: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in items:
-        if name not in _KNOWN:
+        if name not in _KNOWN and not name.startswith(_CHANGE):
             msg = (
                 f"unknown parameter {name[:40]!r}, expected one of {', '.join(_KNOWN)}"
             )
@@ -227,25 +295,37 @@ def _choice(given: dict[str, str], name: str, known: tuple[str, ...]) -> str:
 
 def _channel(given: dict[str, str]) -> int | None:
     """Read the number of the channel, which needs a layer; a layer alone has none."""
-    text = given.get("channel")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 6):
-        msg = f"parameter 'channel' is {text[:40]!r}, expected a number from 0"
-        raise ValueError(msg)
-    if "layer" not in given:
+    if "channel" in given and "layer" not in given:
         msg = "parameter 'channel' stands without 'layer', expected both"
         raise ValueError(msg)
-    if int(text) >= _CHANNELS:
-        msg = f"parameter 'channel' is {text}, expected less than {_CHANNELS}"
+    return _number(given, "channel", _CHANNELS - 1)
+
+
+def _number(given: dict[str, str], name: str, most: int) -> int | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) <= most):
+        msg = f"parameter '{name}' is {text[:40]!r}, expected a number from 0 to {most}"
         raise ValueError(msg)
     return int(text)
 
 
-def _change(given: dict[str, str]) -> str | None:
-    """Read what becomes of the channel: a word, or a factor in its shortest form."""
-    text = given.get("change")
-    if text is None or text in CHANGES:
+def _changes(given: dict[str, str]) -> tuple[Change, ...]:
+    """Read which channels are changed, factors in their shortest form."""
+    found = []
+    for name in (each for each in given if each.startswith(_CHANGE)):
+        layer, _, channel = name.removeprefix(_CHANGE).rpartition(":")
+        place = {"layer": layer, "channel": channel}
+        found.append((layer, _channel(place) or 0, _factor(name, given[name])))
+    if len(found) > _MAX_CHANGES:
+        msg = f"{len(found)} channels are changed, expected at most {_MAX_CHANGES}"
+        raise ValueError(msg)
+    return tuple(found)
+
+
+def _factor(name: str, text: str) -> str:
+    if text == "mean":
         return text
     try:
         factor = float(text)
@@ -253,8 +333,8 @@ def _change(given: dict[str, str]) -> str | None:
         factor = _MAX_FACTOR + 1
     if not abs(factor) <= _MAX_FACTOR:
         msg = (
-            f"parameter 'change' is {text[:40]!r}, expected {', '.join(CHANGES)} or a "
-            f"factor from -{_MAX_FACTOR} to {_MAX_FACTOR}"
+            f"parameter '{name[:40]}' is {text[:40]!r}, expected mean or a factor from "
+            f"-{_MAX_FACTOR} to {_MAX_FACTOR}"
         )
         raise ValueError(msg)
     return f"{factor:g}"

@@ -180,11 +180,7 @@ def export_folder(
     """Write a folder that appears complete or not at all, with its marker."""
     about = {"format": kind, **chosen.provenance()}
     with staged_folder(
-        out,
-        marker=MARKER,
-        kind="conceptlrp-export",
-        about=about,
-        overwrite=overwrite,
+        out, marker=MARKER, kind="conceptlrp-export", about=about, overwrite=overwrite
     ) as folder:
         yield folder
 

@@ -312,10 +312,7 @@ def chosen_composite(record: Record, composite: str | None) -> str:
     """Return a composite's name, by default the recommended or most faithful one."""
     if composite is None:
         return str(record["recommendation"]["first"])
-    if composite not in record["composites"]:
-        known = ", ".join(record["composites"])
-        msg = f"composite '{composite}' was not evaluated, expected one of {known}"
-        raise ValueError(msg)
+    check_known("composite", composite, record["composites"])
     return composite
 
 

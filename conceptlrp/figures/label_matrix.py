@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from conceptlrp.errors import check_known
 from conceptlrp.figures import style
 from conceptlrp.figures.style import axes_at, color_bar
 from conceptlrp.labelling import LabelScores
@@ -61,10 +62,7 @@ def label_matrix_figure(
 def _effects(scores: LabelScores, measure: str | None) -> NDArray[np.float64]:
     """Return the effects (C, K) of a measure, or the largest of all."""
     if measure is not None:
-        if measure not in scores.measures:
-            known = ", ".join(scores.measures)
-            msg = f"measure '{measure}' was not scored, expected one of {known}"
-            raise ValueError(msg)
+        check_known("measure", measure, scores.measures)
         return np.asarray(scores.effect[measure])
     every = np.stack([scores.effect[name] for name in scores.measures])
     largest = np.nan_to_num(np.abs(every), nan=-1).argmax(axis=0)

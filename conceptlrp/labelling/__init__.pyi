@@ -22,16 +22,9 @@ from .result import (
     NamedLabel as NamedLabel,
     ScoredLabels as ScoredLabels,
 )
-from .rule import (
-    Condition as Condition,
-    Rule as Rule,
-)
-from .scores import (
-    score_channels as score_channels,
-)
-from .store_edits import (
-    edit_boards as edit_boards,
-)
+from .rule import Condition as Condition, Rule as Rule
+from .scores import score_channels as score_channels
+from .store_edits import edit_boards as edit_boards
 from .store_labels import (
     LabelOptions as LabelOptions,
     interchange as interchange,

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from conceptlrp.labelling.rule import Rule
-from conceptlrp.labels import LABELS, MOVE_LABELS
+from conceptlrp.labels import MOVE_LABELS, sentence
+from conceptlrp.labels.words import Clause, clause, either, explained_moves, on_squares
 
 #: The name of a channel that no label explains.
 UNNAMED: Final = "unnamed"
@@ -24,6 +25,29 @@ FIRING_PLACE: Final = "place of activation"
 RULE: Final = "rule"
 INTERCHANGE: Final = "interchange"
 
+#: What every page and verb says once of all names.
+HOW_TO_READ: Final = (
+    "Names: the mover is the side to move, and the value is the mover's. Active is "
+    "said of activation, used of relevance, looks and fires of where these lie on "
+    "every board. That a channel raises or lowers the output is shown by interchange, "
+    "with its map of another game's position of the same ply in place of its own: r is "
+    "the correlation of what this changes with the difference of the label."
+)
+# What a name says of a channel that is high on its label, and of one that is low. One
+# that speaks for moves is MOVES, whatever measure of relevance shows it.
+_MOVES: Final = "moves"
+_VERBS: Final = {
+    ACTIVATION: ("active when", "inactive when"),
+    RELEVANCE: ("used when", "less used when"),
+    _MOVES: ("speaks for", "speaks against"),
+    MAP: ("used on", "less used on"),
+    FEATURE_MAP: ("active on", "inactive on"),
+    RULE: ("active on", "inactive on"),
+    PLACE: ("looks at", "looks away from"),
+    FIRING_PLACE: ("fires at", "fires away from"),
+    INTERCHANGE: ("when", "when"),
+}
+_WAYS: Final = {1: "raises", -1: "lowers", 0: "moves"}
 _OF_ACTIVATION: Final = (ACTIVATION, FEATURE_MAP, FIRING_PLACE, RULE)
 _QUANTITIES: Final = {
     MAP: "relevance on the board",
@@ -31,13 +55,6 @@ _QUANTITIES: Final = {
     RULE: "activation on the board",
     INTERCHANGE: "the output",
 }
-# Sets of squares that hardly any board lacks: there are many or few.
-_COUNTED: Final = (
-    *("own discs", "opponent discs", "empty squares", "potential moves"),
-    *("capturable discs", "discs in danger", "moves", "opponent moves"),
-    *("free moves", "opponent free moves", "safe moves", "greediest moves"),
-)
-_SINGULAR: Final = ("frontier", "interior", "edge", "wall")
 
 
 @dataclass(frozen=True)
@@ -60,6 +77,9 @@ class ChannelName:
     carried : str
         The label that the output follows so, which may be another than describes the
         channel; "" where it is this one.
+    counted : tuple of str or None
+        Which sets of squares are known to be many or few, and not some or none; None
+        where that is not known.
     """
 
     label: str = ""
@@ -71,6 +91,7 @@ class ChannelName:
     way: int = 0
     second_measure: str = ""
     carried: str = ""
+    counted: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         return self.text
@@ -82,21 +103,44 @@ class ChannelName:
 
     @property
     def text(self) -> str:
-        """The name in words: "mobility", "used when mobility is low" or "unnamed"."""
+        """The name in words, or "unnamed".
+
+        >>> name = ChannelName("mobility", -1, ACTIVATION, output="the value", way=1)
+        >>> print(name)
+        inactive when the mover's mobility is high; that raises the value
+        """
         if not self.label:
             return UNNAMED
-        found = described(self.label, self.sign, self.measure)
-        if self.second:
-            measure = self.second_measure or self.measure
-            found += f" or {described(self.second, self.second_sign, measure)}"
+        found, way = self._followed, f"{_WAYS[self.way]} {self.output or 'the output'}"
+        if self.measure == INTERCHANGE:
+            return f"{way} {found}"
         if not self.way:
             return found
-        carried = self.carried or (self.label if self.sign < 0 else "")
-        if carried:
-            # What is low on a label says nothing of which way the label moves.
-            ways = "rises" if self.way > 0 else "falls"
-            return f"{found}; {self.output} {ways} with {carried}"
-        return f"{found}, {'raises' if self.way > 0 else 'lowers'} {self.output}"
+        if self.carried:
+            return f"{found}; when {clause(self.carried)}, it {way}"
+        # Of a channel that is low on a label it is more of the label that does it.
+        return f"{found}; {'it' if self.sign >= 0 else 'that'} {way}"
+
+    @property
+    def _followed(self) -> str:
+        """What it is high or low on; of two that share words these are said once."""
+        verb, said = _predicate(self.label, self.sign, self.measure, self.counted)
+        if not self.second:
+            return f"{verb} {said}"
+        measure = self.second_measure or self.measure
+        other, also = _predicate(self.second, self.second_sign, measure, self.counted)
+        if verb.endswith("when") and measure == self.measure and other != verb:
+            also, other = clause(self.second, self.counted, high=False), verb
+        if other == verb:
+            return f"{verb} {either(said, also)}"
+        return f"{verb} {said}, or {other} {also}"
+
+    @property
+    def meaning(self) -> str:
+        """What its labels mean, in players' words; "" where nothing is to be added."""
+        names = dict.fromkeys((self.label, self.second, self.carried))
+        known = ((name, sentence(name)) for name in names)
+        return "; ".join(f"{name}: {said}" for name, said in known if said)
 
     @property
     def title(self) -> str:
@@ -144,49 +188,34 @@ class OwnLabel:
     rule: Rule | None = None
 
 
-def described(label: str, sign: int, measure: str = ACTIVATION) -> str:
+def described(
+    label: str,
+    sign: int,
+    measure: str = ACTIVATION,
+    counted: tuple[str, ...] | None = None,
+) -> str:
     """Say of a label and a sign what a channel does, as a measure shows it.
 
-    >>> described("own corners", -1), described("mobility", -1)
-    ('low on own corners', 'low when mobility is high')
+    >>> print(described("own corners", -1))
+    inactive when the mover has corners
     """
-    if _is_move(label) and measure not in (PLACE, FIRING_PLACE, RULE, INTERCHANGE):
-        return f"speaks {'for' if sign >= 0 else 'against'} {_plural(label)}"
-    if measure == RELEVANCE:
-        return _used(label, sign)
-    if measure == MAP:
-        return f"{'used' if sign >= 0 else 'not used'} on {label}"
-    if measure in (PLACE, FIRING_PLACE):
-        verb = "looks" if measure == PLACE else "fires"
-        return f"{verb} {'at' if sign >= 0 else 'away from'} {label}"
-    if measure == INTERCHANGE or sign >= 0:
-        return label
-    known = LABELS.get(label)
-    is_number = known is not None and known.kind == "number"
-    return f"low when {label} is high" if is_number else f"low on {label}"
+    verb, said = _predicate(label, sign, measure, counted)
+    return f"{verb} {said}"
 
 
-def _used(label: str, sign: int) -> str:
-    known = LABELS.get(label) or MOVE_LABELS.get(label)
-    kind = known.kind if known else ""
-    if not kind:
-        return f"used with {'more' if sign >= 0 else 'less'} {label}"
-    if kind == "number":
-        return f"used when {label} is {'high' if sign >= 0 else 'low'}"
-    if kind == "bool":
-        return f"used when '{label}' {'holds' if sign >= 0 else 'does not hold'}"
-    if label.endswith(_SINGULAR):
-        return f"used when there is {'' if sign >= 0 else 'no '}{label}"
-    many = ("many ", "few ") if label in _COUNTED else ("", "no ")
-    return f"used when there are {many[sign < 0]}{label}"
+def _predicate(
+    label: str, sign: int, measure: str, counted: tuple[str, ...] | None
+) -> tuple[str, Clause]:
+    if measure in (RELEVANCE, STRONGEST):
+        measure = _MOVES if _is_move(label) else RELEVANCE
+    verb = _VERBS.get(measure, ("high when", "low when"))[sign < 0]
+    if measure == _MOVES:
+        return verb, explained_moves(label)
+    if verb.endswith("when"):
+        high = measure != INTERCHANGE or sign >= 0
+        return verb, clause(label, counted, high=high)
+    return verb, Clause("", on_squares(label))
 
 
 def _is_move(label: str) -> bool:
     return label in MOVE_LABELS and "move" in label
-
-
-def _plural(label: str) -> str:
-    """Return "corner moves" of "corner move", and "move h7" as it is."""
-    if label.startswith("move ") and len(label) > len("move h7"):
-        return f"moves{label[4:]}"
-    return f"{label}s" if label.endswith(" move") else label

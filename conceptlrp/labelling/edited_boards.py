@@ -13,23 +13,16 @@ Shapes use N positions, P pairs of edits, C channels of a layer, K labels.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.ablation.sample import FollowedSample, spread_rows
-from conceptlrp.labelling.channel_name import (
-    ACTIVATION,
-    MAP,
-    RELEVANCE,
-    OwnLabel,
-)
+from conceptlrp.labelling.channel_name import ACTIVATION, MAP, RELEVANCE, OwnLabel
 from conceptlrp.labelling.columns import Columns, position_columns
-from conceptlrp.labelling.edit_result import (
-    EditedBoards,
-    LayerEdits,
-)
+from conceptlrp.labelling.edit_result import EditedBoards, LayerEdits
 from conceptlrp.labelling.edit_tables import (
     EXAMPLES,
     Known,
@@ -67,6 +60,9 @@ from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count, legal_moves
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.job import TaskPart
+from conceptlrp.runs.parts import OnRows
+from conceptlrp.runs.stages import spread
 from conceptlrp.statistics.ranks import Floats
 
 _TRIES: Final = 512
@@ -104,10 +100,10 @@ def follow_edits(
     names, every = edits.names, joined([edits.boards, edits.moved])
     shared, mapped = len(edits.boards.label), _mapped(scored, studied)
     known = Known.of(every.label, names, places(size))
-    runs = []
-    for number, ruled in enumerate(_own_rules(scored, len(explainers))):
-        runs.append(_run(explainers[number], edits, asked, mapped, ruled))
-        on_progress("edited boards", number + 1, len(explainers))
+    ruled = _own_rules(scored, len(explainers))
+    work = partial(_run, explainers, ruled, edits, asked, mapped)
+    about = [1] * len(explainers), "edited boards", networks.run
+    runs = spread(work, *about, on_progress)
     near = _neighbours(sample, comparison, columns, studied)
     nothing = np.zeros((0, 3), np.intp), np.zeros(0, np.int8), np.zeros(0)
     near += [nothing] * (len(names) - len(near))
@@ -195,13 +191,16 @@ def _every_edit(
 
 
 def _run(
-    explainer: Explainer,
+    explainers: Sequence[Explainer],
+    own_rules: Sequence[Sequence[tuple[str, OwnLabel]]],
     edits: _Edits,
     actions: NDArray[np.int64],
     mapped: Sequence[int],
-    ruled: Sequence[tuple[str, OwnLabel]],
+    network: TaskPart,
+    on_rows: OnRows,
 ) -> Run:
     """Follow a network on all edits, and its channels by rules of their own."""
+    explainer, ruled = explainers[network.index], own_rules[network.index]
     size = explainer.size
     rules = [each.rule for _, each in ruled if each.rule]
     own = edits_of_rules(edits.basic, rules, 0, size=size)
@@ -211,6 +210,7 @@ def _run(
     for layer, of_moves in move_changes(explainer, edits.moved, edits.moves).items():
         both = changes[layer][RELEVANCE], of_moves
         changes[layer][RELEVANCE] = np.concatenate(both)
+    on_rows(1)
     return Run(changes, edited, own_responses(of_rules, own.label, ruled))
 
 
@@ -341,10 +341,7 @@ def _stored(networks: Networks, layer: str) -> dict[str, NDArray[Any]]:
     """Return what the store has of a layer at the sample, (N, C) each."""
     arrays, rows = networks.store.arrays, networks.rows
     relevance = arrays.relevance(layer, rows=rows, target=networks.target)
-    return {
-        ACTIVATION: arrays.activation(layer, rows=rows),
-        RELEVANCE: relevance,
-    }
+    return {ACTIVATION: arrays.activation(layer, rows=rows), RELEVANCE: relevance}
 
 
 def _natural(stored: Mapping[str, NDArray[Any]], near: Near) -> dict[str, Floats]:

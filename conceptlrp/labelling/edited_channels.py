@@ -137,10 +137,7 @@ def edit_changes(
 
 
 def _moved(
-    table: NDArray[Any],
-    place: NDArray[np.intp],
-    way: NDArray[np.int8],
-    weights: Floats,
+    table: NDArray[Any], place: NDArray[np.intp], way: NDArray[np.int8], weights: Floats
 ) -> Floats:
     """Return changes (p, 2, C) between rows of a table, of maps by weights of squares.
 
@@ -265,11 +262,7 @@ def choose_moves(
 
 
 def _follow(
-    explainer: Explainer,
-    words: Words,
-    actions: NDArray[np.int64],
-    *,
-    mapped: bool,
+    explainer: Explainer, words: Words, actions: NDArray[np.int64], *, mapped: bool
 ) -> dict[str, dict[str, NDArray[Any]]]:
     """Return activation and relevance (B, C), and maps (B, C, S), of boards (B, 2)."""
     size = explainer.size

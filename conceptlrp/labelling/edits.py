@@ -21,12 +21,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.labelling.columns import Columns, nested_labels
 from conceptlrp.labelling.rule import Rule, square_states
-from conceptlrp.labels import (
-    LABELS,
-    LOCATION_CLASSES,
-    label_boards,
-    location_classes,
-)
+from conceptlrp.labels import LABELS, LOCATION_CLASSES, label_boards, location_classes
 from conceptlrp.labels.geometry import board_parts, dilate
 from conceptlrp.networks.planes import crop
 from conceptlrp.othello import legal_moves
@@ -74,11 +69,7 @@ class Studied:
 
 
 def study_labels(
-    columns: Columns,
-    known: Collection[str] = LABELS,
-    *,
-    seed: int,
-    nested: bool = True,
+    columns: Columns, known: Collection[str] = LABELS, *, seed: int, nested: bool = True
 ) -> Studied:
     """Learn from the known labels of a corpus what a switch is, and what should stay.
 

@@ -11,6 +11,7 @@ label is not what it carries says both.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import TYPE_CHECKING, Final
 
 from conceptlrp.jsontext import Plain
@@ -18,6 +19,7 @@ from conceptlrp.labelling.channel_name import (
     FIRING_PLACE,
     INTERCHANGE,
     PLACE,
+    RULE,
     ChannelName,
 )
 from conceptlrp.labelling.interchange_result import ChannelCause, Interchange
@@ -27,8 +29,16 @@ from conceptlrp.labelling.result import (
     ScoredLabels,
     channel_name,
 )
+from conceptlrp.labels.words import clause
 from conceptlrp.late import pd
-from conceptlrp.statistics.intervals import FEW_GAMES, LEAST_GAMES, between, signed
+from conceptlrp.statistics.intervals import (
+    FEW_GAMES,
+    LEAST_GAMES,
+    SAME_DRAWS,
+    between,
+    effect,
+    fixed,
+)
 
 if TYPE_CHECKING:
     from conceptlrp.labelling.edit_result import EditedBoards
@@ -117,15 +127,19 @@ def channel_evidence(
     name, describes = _described(labels, layer, channel)
     if interchange is not None and layer not in interchange.layers:
         interchange = None
-    alone = not name.is_named and not _noted(labels, layer, channel)
     carried = _carried(labels, interchange, layer, channel)
-    if alone:
+    if not name.is_named and _noted(labels, layer, channel):
+        # A copy has no name, but what it carries is its own: the other may be unread.
+        causes = _causes(interchange, layer, channel, carried)
+        return Evidence(name, describes, _responds(edits, layer, channel, name), causes)
+    if not name.is_named:
         name = carried
     causes = _causes(interchange, layer, channel, name)
     if name.is_named and carried.is_named and not causes.passed:
         # What describes a channel need not be what it does to the output.
-        name = replace(name, carried=carried.label)
-        causes = _besides(interchange, layer, channel, carried.label, causes)
+        name, own = replace(name, carried=carried.label), causes.text
+        causes = _causes(interchange, layer, channel, carried)
+        causes = replace(causes, text=f"{causes.text} {own}")
     if causes.passed and interchange is not None:
         way = 1 if causes.value > 0 else -1
         name = replace(name, output=output_words(interchange.target), way=way)
@@ -239,18 +253,21 @@ def _described(
     if not found.named:
         return ChannelName(), replace(_untested(_unnamed(found)), passed=False)
     best, name = found.labels[0], channel_name(found)
-    value = best.held_out if best.auroc is None else best.auroc
-    ends = best.low, best.high
-    if best.auroc is not None:
-        ends = (best.low + 1) / 2, (best.high + 1) / 2
-    shown = between(*ends, games=LEAST_GAMES, same="the same in every draw of games")
+    value, low, high, random = (
+        each if best.auroc is None else (each + 1) / 2
+        for each in (best.held_out, best.low, best.high, best.random)
+    )
+    write = effect if best.auroc is None else fixed
+    shown = between(low, high, write, games=LEAST_GAMES, same=SAME_DRAWS)
+    what = f"its {best.measure} for '{best.label}'"
+    what = "its activation for the rule" if best.measure == RULE else what
     text = (
-        f"Describes: {name.text}, by {best.measure}, {best.kind} {value:.2f} {shown} "
-        "on held-out games."
+        f"Describes: {name.text}. On held-out games, {best.kind} {write(value, 2)} "
+        f"{shown} of {what}; random networks reach {write(random, 2)}."
     )
-    return name, replace(
-        _untested(text), passed=True, value=value, low=ends[0], high=ends[1]
-    )
+    if name.meaning:
+        text = f"{text} Here {name.meaning}."
+    return name, Level(passed=True, value=value, low=low, high=high, games=0, text=text)
 
 
 def _noted(scored: ScoredLabels | None, layer: str, channel: int) -> bool:
@@ -265,8 +282,11 @@ def _unnamed(found: ChannelLabels) -> str:
         return f"Not described: {found.note}."
     if not found.labels:
         return "Not described: no label fulfils the criteria on held-out games."
-    fit = ", ".join(dict.fromkeys([found.labels[0].label, *found.rivals]))
-    return f"Not described: several labels fit about equally well ({fit})."
+    fit = dict.fromkeys([found.labels[0].label, *found.rivals])
+    if len(fit) == 1:
+        return f"Not described: '{found.labels[0].label}' does not clearly lead."
+    fits = ", ".join(f"'{each}'" for each in fit)
+    return f"Not described: several labels fit about equally well ({fits})."
 
 
 def _carried(
@@ -303,45 +323,39 @@ def _causes(
             return _untested("Not tested by interchange: no label differs often.")
         carried = "carries several labels about equally well, first"
         none = carried if best.passed else "causes nothing clear, most nearly"
-        return _cause_level(best, f"{none} {best.label}", passed=False)
+        return _cause_level(best, f"{none} '{best.label}'", passed=False)
     if name.label not in interchange.labels:
         if name.measure in (PLACE, FIRING_PLACE):
             return _untested("Not tried: a place is the same on every board.")
         return _untested(f"Interchange does not test '{name.label}'.")
     cause = interchange.cause(layer, channel, name.label)
+    what = "its rule" if name.measure == RULE else f"'{name.label}'"
     if cause.passed is None:
-        few = f"Not tested by interchange: {name.label} differs in {FEW_GAMES}."
+        few = f"Not tested by interchange: {what} differs in {FEW_GAMES}."
         return replace(_untested(few), games=cause.games)
-    if cause.passed:
-        way = "raises" if cause.r > 0 else "lowers"
-        text = f"causes: more of {name.label} {way} {output_words(interchange.target)}"
-    else:
-        text = f"does not cause: it does not carry {name.label} into the output"
-    return _cause_level(cause, text, passed=cause.passed)
-
-
-def _besides(
-    interchange: Interchange | None, layer: str, channel: int, label: str, own: Level
-) -> Level:
-    """Say that a channel carries another label than the one that describes it."""
-    assert interchange is not None
-    cause = interchange.cause(layer, channel, label)
-    way = "raises" if cause.r > 0 else "lowers"
-    text = f"causes: more of {label} {way} {output_words(interchange.target)}"
-    found = _cause_level(cause, text, passed=True)
-    return replace(found, text=f"{found.text} {own.text}")
+    if not cause.passed:
+        text = f"does not cause: it does not carry {what} into the output"
+        return _cause_level(cause, text, passed=False)
+    when = str(clause(name.label))
+    when = "its rule holds on more squares" if name.measure == RULE else when
+    way = f"{'raises' if cause.r > 0 else 'lowers'} {output_words(interchange.target)}"
+    return _cause_level(cause, f"causes: it {way} when {when}", passed=True)
 
 
 def _cause_level(cause: ChannelCause, text: str, *, passed: bool) -> Level:
     shown = between(
-        cause.low, cause.high, signed, games=cause.games, same="it changes nothing"
+        cause.low, cause.high, effect, games=cause.games, same="it changes nothing"
     )
-    known = f"r {cause.r:+.2f} {shown}, {cause.games} games"
-    limits = (
-        f"exchanged labels reach {cause.exchanged:.2f}, random networks "
-        f"{cause.random:.2f}"
+    equal = (
+        f"; where the label is equal the output changes {cause.equal:.2f} times as much"
+        if isfinite(cause.equal)
+        else ""
     )
-    sentence = f"{text[:1].upper()}{text[1:]} ({known}; {limits})."
+    sentence = (
+        f"{text[:1].upper()}{text[1:]} (r {effect(cause.r)} {shown}, {cause.games} "
+        f"games; exchanged labels reach {cause.exchanged:.2f}, random networks "
+        f"{cause.random:.2f}{equal})."
+    )
     return Level(passed, cause.r, cause.low, cause.high, cause.games, sentence)
 
 

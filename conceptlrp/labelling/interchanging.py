@@ -13,8 +13,9 @@ See Geiger et al., "Causal abstractions of neural networks", NeurIPS 2021. Shape
 pairs, C channels of an H x W map, and K labels.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -29,6 +30,10 @@ from conceptlrp.lrp import Explainer, Intervention
 from conceptlrp.lrp.batch import as_array, batches
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.job import TaskPart
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.parts import OnRows
+from conceptlrp.runs.stages import spread
 from conceptlrp.statistics.estimates import (
     exchanged_within,
     pair_correlations,
@@ -129,6 +134,7 @@ def interchange_channels(
     *,
     lead: float,
     seed: int,
+    run: RunOptions | None,
     on_progress: OnProgress,
 ) -> dict[str, LayerInterchange]:
     """Interchange all channels of a network, and some of those with random weights.
@@ -136,8 +142,7 @@ def interchange_channels(
     The network comes first. ``tested`` (K,) labels count for the best of a channel,
     which has to `lead` the others.
     """
-    changes, total = [], len(explainers) * len(pairs.recipients)
-    generator = np.random.default_rng(seed)
+    asked, generator = [], np.random.default_rng(seed)
     for number, explainer in enumerate(explainers):
         channels = {
             name: np.arange(shape["channels"])
@@ -148,13 +153,10 @@ def interchange_channels(
                 name: np.sort(generator.permutation(c)[:_RANDOM_CHANNELS])
                 for name, c in channels.items()
             }
-        before = number * len(pairs.recipients)
-
-        def report(done: int, before: int = before) -> None:
-            on_progress("interchange", before + done, total)
-
-        changes.append(_changes(explainer, sample, pairs, channels, report))
-    trained, *random = changes
+        asked.append(channels)
+    work = partial(_changes, explainers, asked, sample, pairs)
+    sizes = [len(pairs.recipients)] * len(explainers)
+    trained, *random = spread(work, sizes, "interchange", run, on_progress)
     return {
         layer: _correlate(
             [found, *(each[layer] for each in random)],
@@ -287,13 +289,15 @@ def _equal(changes: Floats, differences: Floats) -> Floats:
 
 
 def _changes(
-    explainer: Explainer,
+    explainers: Sequence[Explainer],
+    asked: Sequence[Mapping[str, NDArray[np.intp]]],
     sample: FollowedSample,
     pairs: Interchanges,
-    channels: Mapping[str, NDArray[np.intp]],
-    report: Callable[[int], None],
+    network: TaskPart,
+    on_rows: OnRows,
 ) -> dict[str, Floats]:
     """Return by how much donors' maps change the output, (P, C) by layer."""
+    explainer, channels = explainers[network.index], asked[network.index]
     number = len(pairs.recipients)
     found = {layer: np.zeros((number, len(c))) for layer, c in channels.items()}
     before = np.zeros(number)
@@ -313,7 +317,7 @@ def _changes(
         moved = np.split((after - before[block]).T, ends, axis=1)
         for layer, changes in zip(channels, moved, strict=True):
             found[layer][block] = changes
-        report(min(block.stop, number))
+        on_rows(len(rows))
     noise = _ROUNDING * float(before.std()) if number else 0.0
     return {n: np.where(np.abs(c) > noise, c, 0) for n, c in found.items()}
 

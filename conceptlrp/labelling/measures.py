@@ -16,9 +16,7 @@ from conceptlrp.labelling.columns import (
     nested_labels,
     testable_labels,
 )
-from conceptlrp.labelling.result import (
-    LabelCriteria,
-)
+from conceptlrp.labelling.result import LabelCriteria
 from conceptlrp.labels import Labels
 from conceptlrp.labels.moves import kind_of
 from conceptlrp.statistics.ranks import (

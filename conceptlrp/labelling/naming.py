@@ -37,12 +37,7 @@ from conceptlrp.labelling.columns import (
     within_board_auroc,
 )
 from conceptlrp.labelling.measures import Compared, MeasureScore
-from conceptlrp.labelling.result import (
-    TELLS,
-    ChannelLabels,
-    LabelCriteria,
-    NamedLabel,
-)
+from conceptlrp.labelling.result import TELLS, ChannelLabels, LabelCriteria, NamedLabel
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.statistics.estimates import known_interval
 from conceptlrp.statistics.intervals import LEAST_GAMES
@@ -104,8 +99,10 @@ def original_channels(tables: Mapping[str, NDArray[Any]]) -> list[int]:
     size = sizes.reshape(*sizes.shape[:2], -1).mean(axis=(0, 2), dtype=np.float64)
     originals = np.arange(len(copies)).tolist()
     kept: list[int] = []
-    # Copies have the same relevance but for rounding: of these the first is kept.
-    for channel in np.lexsort((np.arange(len(size)), -np.round(size, 6))).tolist():
+    # Copies have the same relevance but for rounding: of these the first is kept. One
+    # that nothing reads has none, however little another has.
+    rounded = np.array([-float(f"{each:.4g}") for each in size])
+    for channel in np.lexsort((np.arange(len(size)), rounded)).tolist():
         found = [one for one in kept if copies[one, channel]]
         originals[channel] = found[0] if found else channel
         kept += [] if found else [channel]

@@ -4,9 +4,9 @@ Shapes use N positions, M of them with maps, C channels and n x n squares.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,10 @@ from conceptlrp.lrp.probing import planes_of
 from conceptlrp.lrp.targets import Target
 from conceptlrp.othello import Corpus
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.job import TaskPart
+from conceptlrp.runs.options import RunOptions
+from conceptlrp.runs.parts import OnRows
+from conceptlrp.runs.stages import spread
 from conceptlrp.store import Store
 
 _MEMORY: Final = 1 << 29
@@ -97,6 +101,7 @@ class Networks:
     rows: NDArray[np.int64]
     corpus: Corpus
     mapped: NDArray[np.int64]
+    run: RunOptions | None = None
 
     @property
     def target_name(self) -> str:
@@ -114,12 +119,12 @@ class Networks:
 
         Those of the store's network are read from the store.
         """
-        found = [self._stored()]
-        for number, explainer in enumerate(self.explainers[1:], 1):
-            above = explainer.baseline_for(None).take(self.rows)
-            found.append(_summed(explainer, self.corpus, self.explained, above))
-            on_progress("random networks", number, len(self.explainers) - 1)
-        return found
+        random = self.explainers[1:]
+        above = [each.baseline_for(None).take(self.rows) for each in random]
+
+        work = partial(_summed, random, above, self.corpus, self.explained)
+        about = [len(self.rows)] * len(random), "random networks", self.run
+        return [self._stored(), *spread(work, *about, on_progress)]
 
     def groups(self) -> Iterator[tuple[str, ...]]:
         """Yield layers whose maps fit into memory together."""
@@ -139,15 +144,13 @@ class Networks:
 
     def maps(self, layers: tuple[str, ...], on_progress: OnProgress) -> list[Tables]:
         """Return maps of every network and layer, (M, C, n, n) each, by measure."""
-        stage = f"maps of {', '.join(layers)}"
-        found = []
-        for number, explainer in enumerate(self.explainers, 1):
-            wanted = {n: np.arange(self.store.channels(n)) for n in layers}
-            above = explainer.baseline_for(None).take(self.rows[self.mapped])
-            corpus, target = self.corpus[self.mapped], self.explained.take(self.mapped)
-            found.append(_maps(explainer, corpus, target, wanted, above))
-            on_progress(stage, number, len(self.explainers))
-        return found
+        every, mapped = self.explainers, self.mapped
+        wanted = {n: np.arange(self.store.channels(n)) for n in layers}
+        above = [each.baseline_for(None).take(self.rows[mapped]) for each in every]
+        corpus, target = self.corpus[mapped], self.explained.take(mapped)
+        work = partial(_maps, every, above, corpus, target, wanted)
+        about = [len(corpus)] * len(every), f"maps of {', '.join(layers)}", self.run
+        return spread(work, *about, on_progress)
 
     def _stored(self) -> Tables:
         arrays, rows, target = self.store.arrays, self.rows, self.target
@@ -161,12 +164,19 @@ class Networks:
 
 
 def _summed(
-    explainer: Explainer, corpus: Corpus, target: Target, above: Baseline
+    explainers: Sequence[Explainer],
+    baselines: Sequence[Baseline],
+    corpus: Corpus,
+    target: Target,
+    network: TaskPart,
+    on_rows: OnRows,
 ) -> Tables:
     parts = []
+    explainer, above = explainers[network.index], baselines[network.index]
     for rows in batches(len(corpus), _BATCH):
         batch, part, asked = corpus[rows], above.take(rows), target.take(rows)
         parts.append(explainer.summarize(batch, targets=[asked], baseline=part))
+        on_rows(len(batch))
     return {
         layer: {
             "relevance": np.concatenate([p.relevance[layer][:, 0] for p in parts]),
@@ -177,22 +187,22 @@ def _summed(
 
 
 def _maps(
-    explainer: Explainer,
+    explainers: Sequence[Explainer],
+    baselines: Sequence[Baseline],
     corpus: Corpus,
     target: Target,
     channels: dict[str, NDArray[np.int64]],
-    above: Baseline,
+    network: TaskPart,
+    on_rows: OnRows,
 ) -> Tables:
     """Return maps of all channels, each layer in a unit of its own, to 11 bits."""
+    explainer, above = explainers[network.index], baselines[network.index]
     found: Tables = {}
     scale: dict[tuple[str, str], float] = {}
     for rows in batches(len(corpus), _BATCH):
         batch, own = corpus[rows], above.take(rows)
         explained = explainer.attribute(
-            batch,
-            targets=[target.take(rows)],
-            conditional=channels,
-            baseline=own,
+            batch, targets=[target.take(rows)], conditional=channels, baseline=own
         )
         for layer, relevance in explained.conditional.items():
             fired = on_board(explained.activation[layer], corpus.size)
@@ -205,6 +215,7 @@ def _maps(
                 if name not in tables:
                     tables[name] = np.empty((len(corpus), *part.shape[1:]), np.float16)
                 tables[name][rows] = np.clip(part * unit, -_LIMIT, _LIMIT)
+        on_rows(len(batch))
     return found
 
 

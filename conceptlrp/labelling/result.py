@@ -15,7 +15,6 @@ import numpy as np
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import Plain, plain
 from conceptlrp.labelling.channel_name import (
-    RULE,
     STRONGEST,
     ChannelName,
     OwnLabel,
@@ -23,7 +22,7 @@ from conceptlrp.labelling.channel_name import (
 )
 from conceptlrp.labelling.rule import Rule
 from conceptlrp.late import pd
-from conceptlrp.statistics.intervals import LEAST_GAMES, between, signed
+from conceptlrp.statistics.intervals import LEAST_GAMES, SAME_DRAWS, between, effect
 from conceptlrp.statistics.ranks import Floats
 from conceptlrp.store.results.codec import Shape
 
@@ -104,16 +103,18 @@ class NamedLabel:
 
     @property
     def text(self) -> str:
-        """What the label says of the channel, as "low on own corners"."""
-        return described(self.label, self.sign, self.measure)
+        """What the label says of the channel: "active when the mover has corners"."""
+        return described(self.label, self.sign, self.measure, self.counted)
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """The label, if it is a number, as of a set that hardly any board lacks."""
+        return (self.label,) if self.auroc is None and not self.is_excess else ()
 
     def interval(self, write: Callable[[float, int], str], digits: int = 2) -> str:
-        """Write the interval of the held-out effect, "" for a rule, which has none."""
-        if self.measure == RULE:
-            return ""
-        same = "the same in every draw of games"
+        """Write the interval of the held-out effect."""
         ends = self.low, self.high
-        return between(*ends, write, digits, games=LEAST_GAMES, same=same)
+        return between(*ends, write, digits, games=LEAST_GAMES, same=SAME_DRAWS)
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,14 @@ def channel_name(found: ChannelLabels | None) -> ChannelName:
     if found is None or not found.is_named:
         return ChannelName()
     first = found.labels[0]
-    name = ChannelName(first.label, first.sign, first.measure)
+    name = ChannelName(first.label, first.sign, first.measure, counted=first.counted)
     for second in found.labels[1 : found.named]:
         name = replace(
             name,
             second=second.label,
             second_sign=second.sign,
             second_measure=second.measure,
+            counted=(*first.counted, *second.counted),
         )
     return name
 
@@ -305,7 +307,7 @@ class LabelScores(Plain):
                 channel_name(each).text,
                 best.label,
                 best.measure,
-                f"{best.held_out:+.2f} {best.interval(signed)}",
+                f"{effect(best.held_out)} {best.interval(effect)}",
             )
             for each in self.channels
             for best in each.labels[:1]

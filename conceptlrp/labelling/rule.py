@@ -7,7 +7,7 @@ which is drawn on top; `PLACE` stands for where on the board that square lies. S
 states are numbers whose bits are `STATES`, or `PLACES`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations, product
@@ -68,7 +68,7 @@ class Rule(Plain):
     Attributes
     ----------
     sentence : str
-        Where the rule holds, such as "an own disc with an empty square to its left".
+        Where the rule holds, such as "a mover's disc with an empty square to its left".
     conditions : tuple of tuple of Condition
         One or two alternatives; all conditions of either must hold.
     window, size : int
@@ -214,16 +214,16 @@ ON: Final = OFF - 1
 HERE: Final[Cell] = (0, 0)
 
 _ONE: Final = {
-    OWN: "an own disc",
+    OWN: "a mover's disc",
     OPPONENT: "an opponent's disc",
     OWN | OPPONENT: "a disc",
     EMPTY | LEGAL: "an empty square",
     LEGAL: "a legal move",
-    EMPTY: "an empty square that is no legal move",
+    EMPTY: "an empty square",
     OFF: "the edge",
 }
 _MANY: Final = {
-    OWN: "own discs",
+    OWN: "mover's discs",
     OPPONENT: "opponent's discs",
     OWN | OPPONENT: "discs",
     EMPTY | LEGAL: "empty squares",
@@ -232,16 +232,18 @@ _MANY: Final = {
 # What is not there: a square beyond the edge has none of these either.
 _NONE: Final = {
     ON & ~OPPONENT: "no opponent's disc",
-    ON & ~OWN: "no own disc",
+    ON & ~OWN: "no mover's disc",
     ON & ~LEGAL: "no legal move",
     OWN | EMPTY: "neither an opponent's disc nor a legal move",
-    OPPONENT | EMPTY: "neither an own disc nor a legal move",
+    OPPONENT | EMPTY: "neither a mover's disc nor a legal move",
 }
 _NONE_OR_EDGE: Final = {
     EMPTY | LEGAL | OFF: "no disc",
     OWN | OPPONENT | OFF: "no empty square",
     EMPTY | OFF: "neither a disc nor a legal move",
 }
+# An empty square of any kind has no such word.
+_NO_MOVE: Final = " that is no legal move"
 _EITHER: Final = (OWN | OPPONENT, OWN, OPPONENT, EMPTY | LEGAL, LEGAL, EMPTY, OFF)
 
 
@@ -278,47 +280,80 @@ def conditions(case: Case) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-def sentence(cases: Iterable[Case], size: int, *, whole: bool = False) -> str:
-    """Say where any of some simplified cases holds."""
-    return " or ".join(_whole(c) if whole else _around(c, size) for c in cases)
+def sentence(cases: Sequence[Case], size: int, *, whole: bool = False) -> str:
+    """Say where any of some simplified cases holds.
+
+    Two that differ on one square are one; of two what they begin with is said once.
+    """
+    if len(cases) == 2 and (one := _joined(cases[0], cases[1], size)):
+        return sentence([one], size, whole=whole)
+    said = [("a board", "", _has(c, ())) if whole else _around(c, size) for c in cases]
+    words: list[str] = []
+    for head, place, has in said:
+        shared = words and (head, place) == said[0][:2] and has
+        words.append(f"with {has}" if shared else _phrase(head, place, has))
+    return ", or ".join(words)
 
 
-def _whole(case: Case) -> str:
-    """Say a case of the whole board as "own discs on a1 and b2"."""
-    groups: dict[int, list[str]] = {}
-    for row, column in sorted(cell for cell in case if cell is not None):
-        states = case[row, column]
-        # Of a named square one rather says that there is no disc on it.
-        states |= OFF if states == EMPTY | LEGAL else 0
-        groups.setdefault(states, []).append(f"on {_name(row, column)}")
-    return _listed([_with(states, where) for states, where in groups.items()])
+def _joined(first: Case, second: Case, size: int) -> dict[Cell, int]:
+    """Return the union of two cases that differ on one square alone, else nothing."""
+    cells = set(first) | set(second)
+    differ = [c for c in cells if first.get(c, _all(c)) != second.get(c, _all(c))]
+    if len(differ) != 1 or differ[0] is None:
+        return {}
+    cell = differ[0]
+    union = first.get(cell, _all(cell)) | second.get(cell, _all(cell))
+    return simplify({**first, cell: union}, size)
 
 
-def _around(case: Case, size: int) -> str:
-    """Say a case as "an own disc on an edge with an empty square to its left"."""
-    groups: dict[int, list[str]] = {}
-    for cell in sorted(case, key=_order):
-        if cell not in (PLACE, HERE) and case[cell] & ON not in (0, ON):
-            groups.setdefault(case[cell], []).append(_direction(*cell))
+def _phrase(head: str, place: str, has: str) -> str:
+    """Join what a rule is about; commas set off a place of several parts."""
+    if not has:
+        return f"{head} {place}".strip()
+    if " or " in place or " nor " in place:
+        return f"{head}, {place}, with {has}"
+    return " ".join(filter(None, (head, place, f"with {has}")))
+
+
+def _around(case: Case, size: int) -> tuple[str, str, str]:
+    """Return what a case is about, where that is, and what is around it."""
     here = case.get(HERE, ON)
-    head = "a square" if here == ON else _one(here)
-    lacks = [_NONE[here]] if here in _NONE else []
-    has = _listed([*lacks, *(_with(states, where) for states, where in groups.items())])
-    parts = ["a square" if lacks else head, _place(case, size), has and f"with {has}"]
-    return " ".join(part for part in parts if part)
+    lacks = here in _NONE
+    head = "a square" if here == ON or lacks else " ".join(_with(here, [""]).split())
+    return head, _place(case, size), _has(case, (PLACE,) if lacks else (PLACE, HERE))
+
+
+def _has(case: Case, told: Collection[Cell]) -> str:
+    """Say what is on the squares of a case that are not told, what is there first."""
+    there: dict[int, list[str]] = {}
+    lacking: dict[str, list[str]] = {}
+    whole = not told
+    for cell in sorted(case, key=_order):
+        states = case[cell]
+        if cell is None or cell in told or (not whole and states & ON in (0, ON)):
+            continue
+        # Of a named square one rather says that there is no disc on it.
+        states |= OFF if whole and states == EMPTY | LEGAL else 0
+        where = f"on {_name(*cell)}" if whole else _direction(*cell)
+        if none := _NONE.get(states & ON) or _NONE_OR_EDGE.get(states):
+            lacking.setdefault(none, []).append(where)
+        else:
+            there.setdefault(states, []).append(where)
+    has = _listed([_with(states, where) for states, where in there.items()])
+    lacks = _listed([f"{n} {_listed(where, 'or')}" for n, where in lacking.items()])
+    return " but ".join(filter(None, (has, lacks)))
 
 
 def _with(states: int, where: list[str]) -> str:
-    none = _NONE.get(states & ON) or _NONE_OR_EDGE.get(states)
-    if none:
-        return f"{none} {_listed(where, 'or')}"
+    """Say that something is in some places."""
     if len(where) > 1 and states in _MANY:
         return f"{_MANY[states]} {_listed(where)}"
-    return _listed([f"{_one(states)} {each}" for each in where])
+    which = _NO_MOVE if states == EMPTY else ""
+    return _listed([f"{_one(states)} {each}{which}" for each in where])
 
 
 def _one(states: int) -> str:
-    """Name one of a set of states: "an own disc or the edge"."""
+    """Name one of a set of states: "a mover's disc or the edge"."""
     words = []
     for each in _EITHER:
         if states & each == each:
@@ -328,17 +363,21 @@ def _one(states: int) -> str:
 
 
 def _listed(words: list[str], last: str = "and") -> str:
+    """List some words; a comma sets off the last of those with parts of their own."""
     if len(words) < 2:
         return "".join(words)
-    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+    parts = any(f" {each} " in w for w in words for each in ("and", "or", "nor"))
+    return f"{', '.join(words[:-1])}{',' * parts} {last} {words[-1]}"
 
 
 def _direction(row: int, column: int) -> str:
     """Say where a square lies from another one: "two squares to its upper left"."""
+    if not (row or column):
+        return "on it"
     up, left = ("upper" if row < 0 else "lower"), ("left" if column < 0 else "right")
     if row and column and abs(row) != abs(column):
-        over = "above" if row < 0 else "below"
-        return f"{_number(row)} {over} and {_number(column)} to the {left}"
+        squares = f"square{'s' * (abs(row) > 1)} {'up' if row < 0 else 'down'}"
+        return f"{_number(row)} {squares} and {_number(column)} to the {left}"
     far = max(abs(row), abs(column))
     away = "" if far == 1 else f"{_number(far)} squares "
     if not column:

@@ -56,7 +56,7 @@ _CHANNELS: Final = 64
 _CONDITIONS: Final = 4
 # What a condition must add to the correlation, and a tree explain of the variance.
 _WORTH: Final = 0.01
-_LONGEST: Final = 140
+_LONGEST: Final = 160
 _ROUNDING: Final = 1e-9
 _NEAREST: Final = 1e-6
 _BEST: Final = 8
@@ -384,10 +384,7 @@ class _Squares:
         ]
         both = members[:, [a for a, _ in pairs]] + members[:, [b for _, b in pairs]]
         closer = follows.closeness(leaf, both)
-        tried = [
-            *(((i,), close[i]) for i in best),
-            *zip(pairs, closer, strict=True),
-        ]
+        tried = [*(((i,), close[i]) for i in best), *zip(pairs, closer, strict=True)]
         found: list[dict[Cell, int]] = []
         score = 0.0
         for chosen, value in tried:

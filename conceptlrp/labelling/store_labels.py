@@ -22,13 +22,7 @@ from conceptlrp.labelling.networks import Networks, above_own_mean, random_netwo
 from conceptlrp.labelling.result import LabelCriteria, LabelScores, ScoredLabels
 from conceptlrp.labelling.rule import rules_held
 from conceptlrp.labelling.scores import Comparison
-from conceptlrp.labels import (
-    LABELS,
-    Labels,
-    control_labels,
-    label_boards,
-    move_labels,
-)
+from conceptlrp.labels import LABELS, Labels, control_labels, label_boards, move_labels
 from conceptlrp.labels.labels import random_twins
 from conceptlrp.lrp import Explainer
 from conceptlrp.lrp.batch import batches
@@ -38,6 +32,7 @@ from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.othello.board import count
 from conceptlrp.progress import OnProgress
+from conceptlrp.runs.options import RunOptions
 from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
 from conceptlrp.store.reader import AnyStore
@@ -67,6 +62,8 @@ class LabelOptions:
     criteria : LabelCriteria
         What a label must fulfil; its seed gives way to that of the call. By default
         100 permutations tell the p-values of all pairs apart.
+    run : RunOptions, optional
+        Workers or scheduler that networks are spread over, with the same result.
     """
 
     n_maps: int = 1_000
@@ -78,6 +75,7 @@ class LabelOptions:
     criteria: LabelCriteria = field(
         default_factory=lambda: LabelCriteria(permutations=100)
     )
+    run: RunOptions | None = None
 
 
 def label_positions(
@@ -366,6 +364,7 @@ class Study:
                 tested,
                 lead=comparison.criteria.lead,
                 seed=self.seed,
+                run=asked.run,
                 on_progress=report,
             ),
             network=str(manifest.network.get("digest", "")),
@@ -419,7 +418,8 @@ def prepare_study(
         for i in range(asked.n_random)
     )
     index, explainers = store.target_index(target), (explainer, *random)
-    networks = Networks(store, explainers, index, sample.rows, corpus, mapped)
+    about = (store, explainers, index, sample.rows, corpus, mapped)
+    networks = Networks(*about, run=asked.run)
     plies = codes(count(corpus.own | corpus.opponent))
     moves = store.arrays.explained_square(rows=sample.rows, target=target)
     boards = boards_of(corpus)

@@ -1,6 +1,4 @@
-from .definitions import (
-    Label as Label,
-)
+from .definitions import Label as Label
 from .geometry import (
     LOCATION_CLASSES as LOCATION_CLASSES,
     location_classes as location_classes,
@@ -11,11 +9,8 @@ from .labels import (
     control_labels as control_labels,
     label_boards as label_boards,
 )
-from .moves import (
-    MOVE_LABELS as MOVE_LABELS,
-    move_labels as move_labels,
-    sentence as sentence,
-)
+from .moves import MOVE_LABELS as MOVE_LABELS, move_labels as move_labels
+from .words import sentence as sentence
 
 __all__ = [
     "LABELS",

@@ -13,13 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.othello.board import (
-    count,
-    region_of,
-    runs,
-    square_bits,
-    squares,
-)
+from conceptlrp.othello.board import count, region_of, runs, square_bits, squares
 from conceptlrp.othello.position import square_name
 
 # What kernels compute with: uint64 arrays, which numpy types too narrowly for the

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.labels.definitions import Facts, Label, Register
 from conceptlrp.labels.geometry import NOT_FILE_A, NOT_FILE_H, Words, places
-from conceptlrp.labels.labels import LABELS, Labels
+from conceptlrp.labels.labels import Labels
 from conceptlrp.othello import NO_MOVE, PASS, square_name
 from conceptlrp.othello.board import count, runs, square_bits, squares, start
 from conceptlrp.othello.positions import Positions, given_corpus
@@ -194,25 +194,3 @@ def move_labels(corpus: Positions, moves: ArrayLike) -> Labels:
         raise ValueError(msg)
     found = {each.name: each.compute(facts) for each in _LABELS[corpus.size]}
     return Labels(found, {}, {})
-
-
-def sentence(name: str) -> str:
-    """Say in players' words what a label means, nothing for an unknown one.
-
-    Parameters
-    ----------
-    name : str
-        Name of a label of positions, squares, moves, or of the explained move.
-
-    Returns
-    -------
-    str
-        Its sentence.
-
-    Examples
-    --------
-    >>> sentence("corner move"), sentence("random: mobility")
-    ('the move is one of the corners', '')
-    """
-    found = LABELS.get(name) or MOVE_LABELS.get(name)
-    return found.sentence if found else ""

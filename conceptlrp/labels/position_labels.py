@@ -59,13 +59,13 @@ def even_empties(facts: Facts) -> Flags:
 
 
 @POSITION.mirror("opponent mobility", "how many moves the opponent would have")
-@POSITION.add("mobility", "number", "how many moves the side to move has")
+@POSITION.add("mobility", "number", "how many moves the mover has")
 def mobility(facts: Facts) -> Numbers:
     """``|L(P, O)|``."""
     return count(facts.legal).astype(np.int16)
 
 
-@POSITION.add("mobility lead", "number", "more moves than the opponent would have")
+@POSITION.add("mobility lead", "number", "how many more moves the mover has")
 def mobility_lead(facts: Facts) -> Numbers:
     """``|L(P, O)| - |L(O, P)|``."""
     return lead(facts.legal, facts.other.legal)
@@ -94,54 +94,56 @@ def potential_mobility(facts: Facts) -> Numbers:
 @POSITION.add(
     "potential mobility lead",
     "number",
-    "more empty squares touch the opponent's discs than one's own",
+    "how many more empty squares touch the opponent's discs than the mover's",
 )
 def potential_mobility_lead(facts: Facts) -> Numbers:
     """``|E & dil(O)| - |E & dil(P)|``."""
     return lead(facts.potential, facts.other.potential)
 
 
-@POSITION.add("frontier lead", "number", "more frontier discs than the opponent")
+@POSITION.add("frontier lead", "number", "how many more frontier discs the mover has")
 def frontier_lead(facts: Facts) -> Numbers:
     """``|P & dil(E)| - |O & dil(E)|``."""
     return lead(facts.frontier, facts.other.frontier)
 
 
-@POSITION.add("corner lead", "number", "more corners than the opponent")
+@POSITION.add("corner lead", "number", "how many more corners the mover has")
 def corner_lead(facts: Facts) -> Numbers:
     """``|P & corners| - |O & corners|``."""
     corners = np.uint64(facts.board.corners)
     return lead(facts.own & corners, facts.opponent & corners)
 
 
-@POSITION.add("edge lead", "number", "more discs on the edges than the opponent")
+@POSITION.add("edge lead", "number", "how many more edge discs the mover has")
 def edge_lead(facts: Facts) -> Numbers:
     """``|P & edge| - |O & edge|``, corners included."""
     edge = np.uint64(facts.board.edge)
     return lead(facts.own & edge, facts.opponent & edge)
 
 
-@POSITION.add("center lead", "number", "more discs in the sweet sixteen, c3 to f6")
+@POSITION.add("center lead", "number", "how many more discs the mover has in c3 to f6")
 def center_lead(facts: Facts) -> Numbers:
     """``|P & middle| - |O & middle|``, the middle being the central 4 x 4."""
     middle = np.uint64(facts.board.middle)
     return lead(facts.own & middle, facts.opponent & middle)
 
 
-@POSITION.add("stable lead", "number", "more stable discs than the opponent")
+@POSITION.add("stable lead", "number", "how many more stable discs the mover has")
 def stable_lead(facts: Facts) -> Numbers:
     """``|S(P)| - |S(O)|``, S being discs that are stable by contact."""
     return lead(facts.stable, facts.other.stable)
 
 
-@POSITION.add("disc lead", "number", "more discs than the opponent")
+@POSITION.add("disc lead", "number", "how many more discs the mover has")
 def disc_lead(facts: Facts) -> Numbers:
     """``|P| - |O|``."""
     return lead(facts.own, facts.opponent)
 
 
 @POSITION.add(
-    "evaporated", "bool", "less than a third of the discs, well before the end"
+    "evaporated",
+    "bool",
+    "less than a third of the discs is the mover's, well before the end",
 )
 def evaporated(facts: Facts) -> Flags:
     """``3 |P| < |P| + |O|`` with ``M/3 <= |E| <= 11M/15``: 20 to 44 on 8 x 8."""
@@ -151,7 +153,7 @@ def evaporated(facts: Facts) -> Flags:
     return timely & few
 
 
-@POSITION.add("anchorless", "bool", "hardly a disc left, and none on an edge")
+@POSITION.add("anchorless", "bool", "the mover has few discs, none on an edge")
 def anchorless(facts: Facts) -> Flags:
     """``P & edge = 0`` and ``|P| <= 4``."""
     return ((facts.own & facts.board.edge) == 0) & (count(facts.own) <= 4)
@@ -164,7 +166,7 @@ def only_x_and_c_moves(facts: Facts) -> Flags:
     return (facts.legal != 0) & ((facts.legal & ~np.uint64(risky)) == 0)
 
 
-@POSITION.add("tempo lead", "number", "more safe moves in reserve than the opponent")
+@POSITION.add("tempo lead", "number", "how many more safe moves the other side lacks")
 def tempo_lead(facts: Facts) -> Numbers:
     """``|L(P, O) & ~L(O, P) & ~(X | C)|`` less the same with the sides swapped."""
     safe = ~np.uint64(facts.board.x_squares | facts.board.c_squares)
@@ -174,10 +176,12 @@ def tempo_lead(facts: Facts) -> Numbers:
 
 @POSITION.mirror(
     "opponent diagonal control",
-    "a long diagonal with opponent's discs only, at least three",
+    "a long diagonal with three or more discs, all the opponent's",
 )
 @POSITION.add(
-    "diagonal control", "bool", "a long diagonal with own discs only, at least three"
+    "diagonal control",
+    "bool",
+    "a long diagonal with three or more discs, all the mover's",
 )
 def diagonal_control(facts: Facts) -> Flags:
     """``|P & D| >= 3`` and ``O & D = 0`` for a long diagonal D."""

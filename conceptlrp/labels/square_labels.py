@@ -18,8 +18,8 @@ from conceptlrp.othello.board import count
 SQUARE: Final = Register()
 
 
-@SQUARE.mirror("opponent discs", "discs of the opponent")
-@SQUARE.add("own discs", "square", "discs of the side to move")
+@SQUARE.mirror("opponent discs", "the opponent's discs")
+@SQUARE.add("own discs", "square", "the mover's discs")
 def own_discs(facts: Facts) -> Words:
     """``P``."""
     return facts.own
@@ -37,36 +37,36 @@ def potential_moves(facts: Facts) -> Words:
     return facts.potential
 
 
-@SQUARE.mirror("opponent frontier", "opponent's discs that touch an empty square")
-@SQUARE.add("own frontier", "square", "own discs that touch an empty square")
+@SQUARE.mirror("opponent frontier", "the opponent's discs that touch an empty square")
+@SQUARE.add("own frontier", "square", "the mover's discs that touch an empty square")
 def own_frontier(facts: Facts) -> Words:
     """``P & dil(E)``."""
     return facts.frontier
 
 
-@SQUARE.mirror("opponent interior", "opponent's discs that touch no empty square")
-@SQUARE.add("own interior", "square", "own discs that touch no empty square")
+@SQUARE.mirror("opponent interior", "the opponent's discs that touch no empty square")
+@SQUARE.add("own interior", "square", "the mover's discs that touch no empty square")
 def own_interior(facts: Facts) -> Words:
     """``P & ~dil(E)``."""
     return facts.own & ~facts.near_empty
 
 
-@SQUARE.mirror("discs in danger", "own discs that some move of the opponent flips")
-@SQUARE.add("capturable discs", "square", "opponent's discs that some move flips")
+@SQUARE.mirror("discs in danger", "the mover's discs that a move can flip")
+@SQUARE.add("capturable discs", "square", "the opponent's discs that a move can flip")
 def capturable_discs(facts: Facts) -> Words:
     """Union of ``flips(P, O, m)`` over m in L(P, O)."""
     return facts.capturable
 
 
 @SQUARE.mirror("opponent corners", "corners that the opponent has")
-@SQUARE.add("own corners", "square", "corners that the side to move has")
+@SQUARE.add("own corners", "square", "corners that the mover has")
 def own_corners(facts: Facts) -> Words:
     """``P & corners``."""
     return facts.own & facts.board.corners
 
 
-@SQUARE.mirror("opponent X-squares", "opponent's X-square discs by an empty corner")
-@SQUARE.add("own X-squares", "square", "own X-square discs beside an empty corner")
+@SQUARE.mirror("opponent X-squares", "the opponent's X-square discs by an empty corner")
+@SQUARE.add("own X-squares", "square", "the mover's X-square discs by an empty corner")
 def own_x_squares(facts: Facts) -> Words:
     """Discs of P on an X-square whose corner is in E."""
     return _beside_empty_corners(
@@ -74,8 +74,8 @@ def own_x_squares(facts: Facts) -> Words:
     )
 
 
-@SQUARE.mirror("opponent C-squares", "opponent's C-square discs by an empty corner")
-@SQUARE.add("own C-squares", "square", "own C-square discs beside an empty corner")
+@SQUARE.mirror("opponent C-squares", "the opponent's C-square discs by an empty corner")
+@SQUARE.add("own C-squares", "square", "the mover's C-square discs by an empty corner")
 def own_c_squares(facts: Facts) -> Words:
     """Discs of P on a C-square whose corner is in E."""
     return _beside_empty_corners(
@@ -83,8 +83,8 @@ def own_c_squares(facts: Facts) -> Words:
     )
 
 
-@SQUARE.mirror("opponent stable discs", "opponent's discs that can never be flipped")
-@SQUARE.add("own stable discs", "square", "own discs that can never be flipped")
+@SQUARE.mirror("opponent stable discs", "the opponent's discs that can never flip")
+@SQUARE.add("own stable discs", "square", "the mover's discs that can never flip")
 def own_stable_discs(facts: Facts) -> Words:
     """Least S in P with, on each axis, a full line or a neighbour off board or in S.
 
@@ -93,8 +93,8 @@ def own_stable_discs(facts: Facts) -> Words:
     return facts.stable
 
 
-@SQUARE.mirror("opponent anchors", "opponent's edge discs that no move flips now")
-@SQUARE.add("own anchors", "square", "own edge discs that the opponent cannot flip now")
+@SQUARE.mirror("opponent anchors", "the opponent's edge discs that no move flips now")
+@SQUARE.add("own anchors", "square", "the mover's edge discs that no move flips now")
 def own_anchors(facts: Facts) -> Words:
     """Discs of P on the edge that are stable, or that no m in L(O, P) flips."""
     held = facts.stable | ~facts.other.capturable
@@ -102,10 +102,10 @@ def own_anchors(facts: Facts) -> Words:
 
 
 @SQUARE.mirror(
-    "opponent balanced edge", "an edge full of opponent's discs, both corners empty"
+    "opponent balanced edge", "an opponent's edge that is full, both corners empty"
 )
 @SQUARE.add(
-    "own balanced edge", "square", "an edge full of own discs, both corners empty"
+    "own balanced edge", "square", "a mover's edge that is full, both corners empty"
 )
 def own_balanced_edge(facts: Facts) -> Words:
     """All squares of an edge between its corners in P, the corners in E."""
@@ -117,12 +117,8 @@ def own_balanced_edge(facts: Facts) -> Words:
     return found
 
 
-@SQUARE.mirror(
-    "opponent unbalanced edge", "an edge of opponent's discs with one C-square missing"
-)
-@SQUARE.add(
-    "own unbalanced edge", "square", "an edge of own discs with one C-square missing"
-)
+@SQUARE.mirror("opponent unbalanced edge", "an opponent's edge but for one C-square")
+@SQUARE.add("own unbalanced edge", "square", "a mover's edge but for one C-square")
 def own_unbalanced_edge(facts: Facts) -> Words:
     """All squares between the corners but one C-square in P, the rest in E."""
     found = np.zeros_like(facts.own)
@@ -138,7 +134,7 @@ def own_unbalanced_edge(facts: Facts) -> Words:
 @SQUARE.mirror(
     "opponent wall", "four opponent's discs in a row that face empty squares"
 )
-@SQUARE.add("own wall", "square", "four own discs in a row that face empty squares")
+@SQUARE.add("own wall", "square", "four mover's discs in a row that face empty squares")
 def own_wall(facts: Facts) -> Words:
     """Four or more discs of P side by side on a rank or file, facing E.
 
@@ -153,9 +149,7 @@ def odd_regions(facts: Facts) -> Words:
     return facts.regions.odd
 
 
-@SQUARE.add(
-    "private regions", "square", "empty regions where only the side to move can play"
-)
+@SQUARE.add("private regions", "square", "empty regions where only the mover can play")
 def private_regions(facts: Facts) -> Words:
     """Regions of E with a move of L(P, O) and none of L(O, P)."""
     return facts.regions.private
@@ -182,7 +176,7 @@ MOVE: Final = Register()
 
 
 @MOVE.mirror("opponent moves", "where the opponent could play")
-@MOVE.add("moves", "move", "where the side to move may play")
+@MOVE.add("moves", "move", "where the mover may play")
 def moves(facts: Facts) -> Words:
     """``L(P, O)``."""
     return facts.legal
@@ -195,8 +189,8 @@ def corner_moves(facts: Facts) -> Words:
     return facts.legal & facts.board.corners
 
 
-@MOVE.mirror("opponent free moves", "moves that the opponent alone could play")
-@MOVE.add("free moves", "move", "moves that the opponent could not play")
+@MOVE.mirror("opponent free moves", "moves that only the opponent could play")
+@MOVE.add("free moves", "move", "moves that only the mover could play")
 def free_moves(facts: Facts) -> Words:
     """``L(P, O) & ~L(O, P)``."""
     return facts.legal & ~facts.other.legal

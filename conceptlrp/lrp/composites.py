@@ -36,7 +36,7 @@ relevance lies on the discs that make a move legal. Neither is best at the other
 
 from typing import TYPE_CHECKING, Final
 
-from conceptlrp.errors import CompositeError
+from conceptlrp.errors import CompositeError, check_known
 
 if TYPE_CHECKING:
     from torch import fx
@@ -126,10 +126,7 @@ def check_composite(composite: object) -> None:
 
     if isinstance(composite, str):
         for name in split_pair(composite):
-            if name not in COMPOSITES:
-                known = ", ".join(COMPOSITES)
-                msg = f"unknown composite '{name}', expected one of {known}"
-                raise CompositeError(msg)
+            check_known("composite", name, COMPOSITES, CompositeError)
     elif composite is not None and not isinstance(composite, Composite):
         msg = (
             f"composite is a {type(composite).__name__}, expected a name or a zennit "

@@ -401,6 +401,22 @@ class Explainer:
         ]
         return join_reports(parts)
 
+    def biases(
+        self, positions: Positions, *, targets: Targets = ("played",)
+    ) -> NDArray[Any]:
+        """Return what biases keep of relevance on its way to the board, (N, T).
+
+        Nan where that cannot be told from what the rules absorb: hooks and gradients.
+        """
+        parsed = parse_targets(targets, self.size)
+        native = isinstance(self.propagation, NativePropagation)
+        if not native or self.composites[-1][1] == GRADIENT:
+            return np.full((len(self.corpus(positions)), len(parsed)), np.nan)
+        passes = self._passes(positions, parsed, batch_size=64)
+        return np.concatenate(
+            [p.second.conservation(s).bias.sum(0) for _, p, s in passes]
+        )
+
     def corpus(self, positions: Positions) -> Corpus:
         """Return positions in any form as a corpus that the network can be given."""
         corpus = as_corpus(positions, self.size)

@@ -96,13 +96,13 @@ def forward(
     network: nn.Module, planes: Float32Array, batch_size: int
 ) -> tuple[Float32Array, Float32Array]:
     """Run the planes in batches; logits (N, A), values (N,) as they come or nan."""
-    device = next(network.parameters()).device
+    weight = next(network.parameters())
     training = network.training
     network.eval()
     batches = torch.split(torch.from_numpy(planes), batch_size)
     try:
         with torch.inference_mode():
-            outputs = [network(batch.to(device)) for batch in batches]
+            outputs = [network(batch.to(weight)) for batch in batches]
     finally:
         network.train(training)
     logits, *value = (torch.cat(parts) for parts in zip(*outputs, strict=True))

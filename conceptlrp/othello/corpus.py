@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing.notebook import html_table
-from conceptlrp.errors import CorpusFileError, GameFileError, check_type
+from conceptlrp.errors import CorpusFileError, GameFileError, check_least, check_type
 from conceptlrp.files import checked_path, checked_paths, write_whole
 from conceptlrp.late import pd
 from conceptlrp.othello.board import (
@@ -369,9 +369,7 @@ class Corpus:
 
         The same seed draws the same positions.
         """
-        if count < 0:
-            msg = f"sample of {count} positions, expected 0 or more"
-            raise ValueError(msg)
+        check_least("count", count, 0)
         if count >= len(self):
             return self
         rows = np.random.default_rng(seed).choice(len(self), count, replace=False)
@@ -402,17 +400,17 @@ class Corpus:
         last = turn_squares([NO_MOVE, *self._moves_before(i)], self.symmetry[i])[-1]
         return Position(*sides, self.size, last)
 
-    def transcript(self, i: int) -> str:
-        """Return the moves that led to a row's position, in its game's orientation.
+    def transcript(self, i: int, *, whole: bool = False) -> str:
+        """Return the moves that led to a row's position, or its whole game.
 
         They are played from the usual start, and ``symmetry`` turns what they lead to
         into the position here. Empty where they are not known, or where there are none.
         """
         i = self._row(i)
         game = int(self.game[i])
-        start = self.games.starts.take(slice(game, game + 1))
-        known = start.standard(self.size)[0]
-        return transcript_text(self._moves_before(i), self.size) if known else ""
+        known = self.games.starts.take(slice(game, game + 1)).standard(self.size)[0]
+        moves = self.games.moves[game] if whole else self._moves_before(i)
+        return transcript_text(moves, self.size) if known else ""
 
     def describe(self, i: int) -> str:
         """Say which game a row's position is from, and which move comes next.

@@ -132,10 +132,7 @@ def receptive_field(
     bool array of shape (n, n)
         The same for every channel of the layer.
     """
-    if layer not in explainer.layers:
-        known = ", ".join(explainer.layers)
-        msg = f"no layer '{layer}', expected one of {known}"
-        raise LayerError(msg)
+    check_known("layer", layer, explainer.layers, LayerError)
     propagation = explainer.propagation
     if not isinstance(propagation, NativePropagation):
         msg = "receptive fields need the native engine, which does not know a module"

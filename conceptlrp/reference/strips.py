@@ -18,14 +18,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import check_known
+from conceptlrp.errors import check_known, check_least
 from conceptlrp.othello.symmetry import turn
 from conceptlrp.reference.boards import ReferenceBoards, describe_boards
 from conceptlrp.store import Ranking, Store, Where, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
 from conceptlrp.store.ranking import (
     CHANNEL_SCORES,
-    check_count,
     nothing_words,
     tells,
     told,
@@ -63,7 +62,7 @@ def diverse_rows(
     >>> diverse_rows(np.array([1.0, 3.0, 2.0]), 2, games=np.array([0, 1, 1])).rows
     array([1, 0])
     """
-    check_count(count)
+    check_least("count", count, 0)
     if min_distance < 0 or (min_distance and boards is None):
         msg = f"min_distance is {min_distance}, expected 0 or more, and boards for it"
         raise ValueError(msg)
@@ -193,7 +192,7 @@ def reference_boards(
         come in the order of their rows. Fewer where no more boards speak for the
         channel: a score of zero, or of the other sign, is no reason to show a board.
         Where the end that is asked for has none, those of the other, as ``strip`` and
-        ``note`` say.
+        ``note`` say; so does ``note`` where more positions tie with the last.
 
     References
     ----------
@@ -222,7 +221,7 @@ def reference_boards(
             telling = rows[tells(scores[rows], by=by, lowest=lowest)]
             found = diverse_rows(
                 scores[telling],
-                count,
+                count + 1,
                 lowest=lowest,
                 games=corpus.game[telling] if one_per_game else None,
                 boards=(corpus.own[telling], corpus.opponent[telling]),

@@ -1,14 +1,6 @@
-from .channel import (
-    ChannelReport as ChannelReport,
-)
-from .comparison import (
-    StoreComparison as StoreComparison,
-    compare as compare,
-)
-from .notes import (
-    Note as Note,
-    read_notes as read_notes,
-)
+from .channel import ChannelReport as ChannelReport
+from .comparison import StoreComparison as StoreComparison, compare as compare
+from .notes import Note as Note, read_notes as read_notes
 from .position import (
     PositionReport as PositionReport,
     position_report as position_report,

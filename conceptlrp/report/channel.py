@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
 from conceptlrp.jsontext import plain
-from conceptlrp.labelling import ChannelCause, ChannelLabels, Evidence, Rule
+from conceptlrp.labelling import ChannelLabels, Evidence, Rule
 from conceptlrp.labelling.channel_name import ACTIVATION, UNNAMED, ChannelName
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report.findings import (
@@ -78,8 +78,8 @@ class ChannelReport:
     statistics, phases : ChannelStatistics, tuple of PhaseStatistics
         How much and how often, over all and for every ten plies.
     moves : tuple of MoveStatistics
-        The explained moves where it has the largest part, largest first, of those
-        that are explained on ten positions or more; none for the value.
+        The explained moves, those first where it has the largest part, of those that
+        are explained on ten positions or more; none for the value.
     strips : mapping of str to ReferenceBoards
         By each of "relevant", "opposed", "active", "quantiles" and "random"; boards
         are described when they are first looked at. Boards whose score has the
@@ -95,9 +95,6 @@ class ChannelReport:
         "legal" ones among these; None without heatmaps.
     labels : ChannelLabels or None
         Labels that were found to hold; None where none were looked for.
-    cause, carried : ChannelCause or None
-        Whether it carries its best label into the output, and the label that it
-        carries most clearly, by interchange.
     runners_up : tuple of RunnerUp
         The best labels that failed.
     random_labelled, exchanged_labelled : float or None
@@ -139,8 +136,6 @@ class ChannelReport:
     maps_of: str
     regions: Mapping[str, Region] | None
     labels: ChannelLabels | None
-    cause: ChannelCause | None
-    carried: ChannelCause | None
     runners_up: tuple[RunnerUp, ...]
     random_labelled: float | None
     exchanged_labelled: float | None

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.jsontext import plain
+from conceptlrp.report.words.numbers import adding_up
 
 #: The channel of a square on which no channel has relevance.
 NO_CHANNEL: Final = -1
@@ -48,13 +49,6 @@ class LocalAtlas:
     relevance: NDArray[np.floating]
     part: NDArray[np.floating]
     regions: tuple[RegionHold, ...]
-
-    @property
-    def channels(self) -> tuple[int, ...]:
-        """Channels that hold a square, those with the most squares first."""
-        held = self.channel[self.channel != NO_CHANNEL]
-        found, counts = np.unique(held, return_counts=True)
-        return tuple(found[np.argsort(-counts, kind="stable")].tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,16 +117,60 @@ class LayerMaps:
         )
 
 
+@dataclass(frozen=True)
+class Totals:
+    """An output as a sum: what its map has on the board, and what never gets there.
+
+    ``biases`` is what those of all layers keep, ``absorbed`` what the rules do, such as
+    by epsilon; where these cannot be told apart, biases are nan and it has both.
+    """
+
+    unit: str
+    board: float
+    biases: float
+    absorbed: float
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """What adds up to the output, by name."""
+        if np.isnan(self.biases):
+            return {"board": self.board, "biases and absorbed": self.absorbed}
+        names = ("board", "biases", "absorbed")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def written(self) -> dict[str, str]:
+        """The output, by its unit, and its parts, rounded so that they add up."""
+        unit = {"logits": "logit", "value before tanh": "value"}.get(self.unit)
+        names = (unit or self.unit, *self.parts)
+        return dict(zip(names, adding_up([*self.parts.values()]), strict=True))
+
+    def __str__(self) -> str:
+        output, *parts = (f"{name} {text}" for name, text in self.written.items())
+        return f"{output} = {' + '.join(parts)}"
+
+
 @dataclass(frozen=True, eq=False)
 class ExplainedOutput:
-    """An output at one position, explained; `target` may be two moves with a minus."""
+    """An output at one position, explained; `target` may be two moves with a minus.
+
+    Of `explained`, `biases` keep a part that is nan where it was not told.
+    """
 
     target: str
     unit: str
     squares: tuple[int, ...]
     explained: float
+    biases: float
     heatmap: Array
     layers: Mapping[str, LayerMaps]
+
+    @property
+    def totals(self) -> Totals:
+        """What of the output reaches the board, and what keeps the rest."""
+        board = float(self.heatmap.sum(dtype=np.float64))
+        kept = 0.0 if np.isnan(self.biases) else self.biases
+        return Totals(self.unit, board, self.biases, self.explained - board - kept)
 
     def to_dict(self) -> dict[str, Any]:
         """Return heatmap, top channels and local atlas as plain values for JSON."""
@@ -141,6 +179,7 @@ class ExplainedOutput:
             "unit": self.unit,
             "squares": list(self.squares),
             "explained": plain(self.explained),
+            "totals": plain(self.totals.parts),
             "heatmap": plain(self.heatmap),
             "layers": {
                 name: {

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.labelling import LabelScores
-from conceptlrp.labelling.result import channel_name
 from conceptlrp.report.words.labels import why_it_failed, why_it_is_no_name
 from conceptlrp.statistics.intervals import LEAST_GAMES
 
@@ -139,12 +138,11 @@ def runners_up(
     """Find the best five labels that name no channel, those that pass first."""
     found = scores.channels[channel]
     left_out = {*controls, *(each.label for each in found.labels[: found.named])}
-    name = channel_name(found)
     chosen = {}
     for label in found.labels:
         if label.label not in left_out:
             known = {field: getattr(label, field) for field in _SAME}
-            reason = why_it_is_no_name(label, found, name)
+            reason = why_it_is_no_name(label, found)
             chosen[label.label] = RunnerUp(**known, reason=reason)
     tested = [
         (abs(float(size)), measure, k)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from conceptlrp.drawing import board_svg
 from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.drawing.notebook import html_boards
-from conceptlrp.errors import TargetError, check_names
+from conceptlrp.errors import TargetError, check_least, check_names
 from conceptlrp.jsontext import plain
 from conceptlrp.lrp import Attribution, Baseline, Explainer, Target
 from conceptlrp.lrp._zennit import Composite
@@ -27,7 +27,7 @@ from conceptlrp.othello import PASS, Position, parse_square, square_name
 from conceptlrp.othello.positions import as_position
 from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.explained_output import ExplainedOutput, LayerMaps
-from conceptlrp.report.words.numbers import percent, signed_amount, signed_percent
+from conceptlrp.report.words.numbers import percent, signed_percent
 from conceptlrp.report.words.relevance import gradient_words, relevance_words
 from conceptlrp.store import Store
 
@@ -63,8 +63,8 @@ class PositionReport:
         The chosen move, by default the best.
     value_output : ExplainedOutput or None
         The output of the value head; None without a value head.
-    contrast : ExplainedOutput or None
-        The chosen move less another one, where that was asked for.
+    contrast, other : ExplainedOutput or None
+        The chosen move less another one, and that one, where that was asked for.
     composite : str
         Rules by which relevance was propagated.
     baseline : str
@@ -80,6 +80,7 @@ class PositionReport:
     move: ExplainedOutput
     value_output: ExplainedOutput | None
     contrast: ExplainedOutput | None
+    other: ExplainedOutput | None
     composite: str
     baseline: str = "zero"
     gradients: tuple[str, ...] = ()
@@ -124,6 +125,7 @@ class PositionReport:
             "move": self.move.to_dict(),
             "value_output": self.value_output and self.value_output.to_dict(),
             "contrast": self.contrast and self.contrast.to_dict(),
+            "other": self.other and self.other.to_dict(),
         }
 
     def __repr__(self) -> str:
@@ -138,10 +140,7 @@ class PositionReport:
                     heatmap=each.heatmap,
                     limit=symmetric_limit(each.heatmap),
                 ),
-                (
-                    f"{each.target}: {signed_amount(each.explained)} {each.unit}",
-                    *_top_words(each),
-                ),
+                (f"{each.target}: {each.totals}", *_top_words(each)),
             )
             for each in self.outputs
         ]
@@ -203,16 +202,15 @@ def position_report(
     >>> len(report.policy), report.move.heatmap.shape
     (4, (8, 8))
     """
-    if count < 1:
-        msg = f"count is {count} channels a layer, expected at least 1"
-        raise ValueError(msg)
+    check_least("count", count)
     rules: dict[str, Any] = {"composite": composite, "heatmaps": heatmaps}
     explainer = _explainer(network, store, **rules, baseline=baseline)
     position = as_position(position, explainer.size)
     chosen = "best" if move is None else _named(move, position)
     targets = [chosen, *(["value"] if explainer.has_value else [])]
     if against is not None:
-        targets.append(f"{chosen}-{_named(against, position)}")
+        other = _named(against, position)
+        targets += [f"{chosen}-{other}", other]
     row = None if store is None else store_row(store, position)
     above = _baseline(explainer, row)
     found = explainer.attribute(
@@ -221,14 +219,18 @@ def position_report(
         conditional=_conditions(explainer, layers),
         baseline=above,
     )
-    policy = _policy(position, found)
+    biases = explainer.biases(position, targets=targets)[0]
+    policy = move_policies(position, found.logits[0])
     # Only now it is known which move is the best.
     best = _named(move or policy[0].move, position)
     if against is not None and best == _named(against, position):
         msg = f"move '{best}' is contrasted with itself, expected another legal move"
         raise TargetError(msg)
     kind = explainer.value_kind
-    outputs = [_output(found, i, policy, count, kind) for i in range(len(targets))]
+    outputs = [
+        _output(found, i, policy, count, kind, float(kept))
+        for i, kept in enumerate(biases)
+    ]
     return PositionReport(
         position=position,
         row=row,
@@ -236,7 +238,8 @@ def position_report(
         value=float(expected_outcome(found.value[0], kind)),
         move=outputs[0],
         value_output=outputs[1] if explainer.has_value else None,
-        contrast=None if against is None else outputs[-1],
+        contrast=None if against is None else outputs[-2],
+        other=None if against is None else outputs[-1],
         composite=explainer.composite_name,
         baseline=above.words,
         gradients=explainer.gradients,
@@ -308,8 +311,8 @@ def _conditions(explainer: Explainer, layers: Sequence[str] | None) -> Any:
     }
 
 
-def _policy(position: Position, found: Attribution) -> tuple[MovePolicy, ...]:
-    logits = found.logits[0]
+def move_policies(position: Position, logits: NDArray[Any]) -> tuple[MovePolicy, ...]:
+    """Name the legal moves with their logits (A,), the likeliest first."""
     if len(logits) == position.size**2:
         # A network without an output for the pass gives it no logit.
         logits = np.append(logits, np.nan)
@@ -333,6 +336,7 @@ def _output(
     policy: tuple[MovePolicy, ...],
     n_top: int,
     value_kind: str,
+    biases: float,
 ) -> ExplainedOutput:
     size = found.heatmap.shape[-1]
     target = Target.parse(found.targets[place], size).with_best(policy[0].square, size)
@@ -341,6 +345,7 @@ def _output(
         unit=unit_of(target, value_kind),
         squares=target.named_squares,
         explained=float(found.explained[0, place]),
+        biases=biases,
         heatmap=found.heatmap[0, place],
         layers={
             name: LayerMaps(

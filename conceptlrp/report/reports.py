@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.drawing.notebook import html_table
+from conceptlrp.errors import check_least
 from conceptlrp.late import pd
 from conceptlrp.lrp.targets import unit_of
 from conceptlrp.reference import ReferenceBoard, ReferenceBoards
@@ -43,10 +44,11 @@ from conceptlrp.report.words.context import (
     missing_parts,
     provenance,
 )
-from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.words.numbers import percent
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Ranking, Store, open_store
 from conceptlrp.store.format.schema import REFERENCE_KINDS
-from conceptlrp.store.ranking import nothing_words, tells, top_rows
+from conceptlrp.store.ranking import nothing_words, tells, top_rows, until
 from conceptlrp.store.reader import AnyStore
 
 Notes = Mapping[tuple[str, int], Note]
@@ -135,9 +137,7 @@ class LayerStrips:
         rows = self._random_rows
         name = self.stored.results.evidence_of(self.stored.layer, column.channel).name
         if first_strip(name) == "inactive":
-            least = top_rows(
-                column.activation, self.count, lowest=True, groups=self._games
-            )
+            least = self._least(column.activation)
             chosen["inactive"] = StripPlan("activation", "bottom", least)
         levels = even_quantiles(column.share, QUANTILES, by="share")
         return {
@@ -162,17 +162,35 @@ class LayerStrips:
         drawn = np.random.default_rng(0).random(len(self.stored.store))
         return diverse_rows(drawn, self.count, games=self._games).rows
 
+    def _least(self, activation: NDArray[np.float32]) -> Ranking:
+        """Take the lowest, or draw from those that tie there, as most do at 0."""
+        tied = np.flatnonzero(activation == activation.min())
+        if len(tied) <= self.count:
+            more = self.count + 1
+            found = top_rows(activation, more, lowest=True, groups=self._games)
+            return until(found, self.count)
+        drawn = np.random.default_rng(0).random(len(tied))
+        rows = tied[diverse_rows(drawn, self.count, games=self._games[tied]).rows]
+        note = (
+            f"the activation is {activation[tied[0]]:.3g} at {len(tied):,} of "
+            f"{len(activation):,} positions; these are drawn at random among them"
+        )
+        return Ranking(rows, activation[rows], lowest=True, note=note)
+
     def _extreme(self, column: Column, kind: str) -> StripPlan:
         """Choose the boards of one end whose score speaks for a channel at all."""
         by, lowest = REFERENCE_KINDS[kind]
         strip, kept = ("bottom" if lowest else "top"), self.stored.references[kind]
         scores, maps = column.share if by == "share" else column.activation, None
+        found = None
         if kept is not None and self.count <= kept.rows.shape[1]:
             found = Ranking(kept.rows[column.channel], kept.scores[column.channel])
             maps = kept.maps[column.channel]
-        else:
-            found = top_rows(scores, self.count, lowest=lowest, groups=self._games)
-        ranking = found[tells(found.scores, by=by, lowest=lowest)][: self.count]
+        if found is None or len(found) == self.count:
+            # One more than are shown, to know whether the last ties with it.
+            found = top_rows(scores, self.count + 1, lowest=lowest, groups=self._games)
+        ranking = found[tells(found.scores, by=by, lowest=lowest)]
+        ranking = until(ranking, self.count)
         if not len(ranking):
             end = lowest if scores.any() else None
             note = nothing_words(by, lowest=end, among=len(scores))
@@ -358,9 +376,7 @@ def _layer_report(
     notes: Notes | None,
     **options: Any,
 ) -> LayerReport:
-    if count < 1:
-        msg = f"count is {count} boards a strip, expected at least 1"
-        raise ValueError(msg)
+    check_least("count", count)
     stored = read_layer(store, layer, target=target, **options)
     return LayerReport(stored, count, notes or {})
 
@@ -372,7 +388,6 @@ def _report(
     results, statistics = stored.results, channel_statistics(column, stored.statistics)
     size = stored.store.manifest.board_size
     upstream, downstream = wired_channels(results.graph, layer, channel, target)
-    causes = _causes(stored, channel)
     evidence = results.evidence_of(layer, channel)
     return ChannelReport(
         layer=layer,
@@ -389,7 +404,6 @@ def _report(
         evidence=evidence,
         **_maps(stored, channel),
         **_labels(stored, channel),
-        **causes,
         effects=channel_effect(results.effects, layer, channel),
         upstream=upstream,
         downstream=downstream,
@@ -432,17 +446,4 @@ def _labels(stored: StoredLayer, channel: int) -> dict[str, Any]:
         "runners_up": runners_up(labels.layers[layer], channel, labels.controls),
         "random_labelled": random,
         "exchanged_labelled": exchanged,
-    }
-
-
-def _causes(stored: StoredLayer, channel: int) -> dict[str, Any]:
-    """Return what interchange says of the best label, and of what is carried most."""
-    found, labels = stored.interchange, stored.labels
-    if found is None:
-        return {"cause": None, "carried": None}
-    held = () if labels is None else labels.channel(stored.layer, channel).labels
-    known = [each.label for each in held[:1] if each.label in found.labels]
-    return {
-        "cause": found.cause(stored.layer, channel, known[0]) if known else None,
-        "carried": found.best(stored.layer, channel),
     }

@@ -17,6 +17,7 @@ from conceptlrp.othello import PASS, square_name
 from conceptlrp.reference.strips import quantile_rows
 from conceptlrp.store import Store
 from conceptlrp.store.ranking import share_of
+from conceptlrp.store.shards import Selection
 
 #: Plies of a phase.
 PHASE_PLIES = 10
@@ -29,8 +30,8 @@ _GROUP = 1 << 22
 _CHUNK = 4
 _BINS = 48
 _QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-# Moves that are named, and positions that make a mean worth naming.
-_MOVES, _FEW_POSITIONS = 5, 10
+# Positions that make a mean worth naming.
+_FEW_POSITIONS = 10
 
 Numbers = NDArray[np.float32]
 Table = NDArray[np.float64]
@@ -83,13 +84,11 @@ def layer_statistics(
     sums = _Sums(int(ply.max(initial=0)) // PHASE_PLIES + 1, store.channels(layer))
     columns = _Columns(store, layer, channels, target)
     for rows in _row_blocks(store):
-        share = store.arrays.share(layer, rows=rows, target=target)
-        phase = ply[rows].astype(np.int64) // PHASE_PLIES
-        sums.add(share, store.arrays.activation(layer, rows=rows) != 0, phase)
+        found = columns.of(rows, None)
         moves = store.arrays.explained_square(rows=rows, target=target)
-        sums.add_moves(share, moves)
-        if len(channels):
-            columns.read(rows)
+        phase = ply[rows].astype(np.int64) // PHASE_PLIES
+        sums.add(found[1], found[2] != 0, phase, moves)
+        columns.put(rows, [each[:, columns.channels] for each in found])
     return replace(_of_sums(layer, sums), columns=tuple(columns))
 
 
@@ -104,61 +103,61 @@ class _Sums:
 
     def __init__(self, n_phases: int, n_channels: int) -> None:
         self.sizes = np.zeros(n_phases, np.int64)
-        self.magnitude = np.zeros((n_phases, n_channels))
-        self.active = np.zeros((n_phases, n_channels))
-        self.share = np.zeros(n_channels)
+        # Sums of share, its magnitude and activity; those of no move are last.
+        self.phases = np.zeros((3, n_phases, n_channels))
+        self.moves = np.zeros((2, _SQUARES + 1, n_channels))
+        self.move_sizes = np.zeros(_SQUARES + 1, np.int64)
         self.relevant = np.zeros(n_channels)
         self.products = np.zeros((n_channels, n_channels))
-        self.move_sizes = np.zeros(_SQUARES, np.int64)
-        self.move_magnitude = np.zeros((_SQUARES, n_channels))
-        self.move_share = np.zeros((_SQUARES, n_channels))
 
     def add(
         self,
-        share: NDArray[np.float32],
+        share: Numbers,
         active: NDArray[np.bool_],
         phase: NDArray[np.int64],
+        moves: NDArray[np.integer],
     ) -> None:
-        self.share += share.sum(axis=0, dtype=np.float64)
-        self.relevant += (share != 0).sum(axis=0)
-        self.products += share.T @ share
-        magnitude = np.abs(share)
-        for number in np.unique(phase):
-            inside = phase == number
-            self.sizes[number] += inside.sum()
-            self.magnitude[number] += magnitude[inside].sum(axis=0, dtype=np.float64)
-            self.active[number] += active[inside].sum(axis=0)
+        from scipy.sparse import csc_array  # type: ignore[import-untyped]
 
-    def add_moves(self, share: NDArray[np.float32], moves: NDArray[np.integer]) -> None:
-        # A product of matrices is many times faster than a sum for every move.
-        chosen = (np.arange(_SQUARES)[:, None] == moves).astype(np.float32)
-        self.move_sizes += chosen.sum(axis=1).astype(np.int64)
-        self.move_magnitude += chosen @ np.abs(share)
-        self.move_share += chosen @ share
+        ones, ends = np.ones(len(phase)), np.arange(len(phase) + 1)
+        self.relevant += np.count_nonzero(share, axis=0)
+        self.products += share.T @ share
+        known = np.where((moves >= 0) & (moves < _SQUARES), moves, _SQUARES)
+        tables = share, np.abs(share), active
+        for sums, sizes, groups in (
+            (self.phases, self.sizes, phase),
+            (self.moves, self.move_sizes, known),
+        ):
+            sizes += np.bincount(groups, minlength=len(sizes))
+            # The product with rows sums up those of each group.
+            chosen = csc_array((ones, groups, ends), shape=(len(sizes), len(ones)))
+            for total, table in zip(sums, tables, strict=False):
+                total += chosen @ table
 
 
 def _of_sums(layer: str, sums: _Sums) -> LayerStatistics:
     n = int(sums.sizes.sum())
-    magnitude = sums.magnitude.sum(axis=0) / max(n, 1)
+    share, magnitude, active = sums.phases.sum(axis=1) / max(n, 1)
     neighbours, similarity = _nearest(sums.products)
+    move_sizes = sums.move_sizes[:_SQUARES]
     sizes, moves = (
         np.where(counts > 0, counts, np.nan)[:, None]
-        for counts in (sums.sizes, sums.move_sizes)
+        for counts in (sums.sizes, move_sizes)
     )
     return LayerStatistics(
         layer=layer,
         positions=n,
         magnitude=magnitude,
-        mean_share=sums.share / max(n, 1),
-        active=sums.active.sum(axis=0) / max(n, 1),
+        mean_share=share,
+        active=active,
         relevant=sums.relevant / max(n, 1),
         order=np.argsort(-magnitude, kind="stable"),
         phase_sizes=sums.sizes,
-        phase_magnitude=sums.magnitude / sizes,
-        phase_active=sums.active / sizes,
-        move_sizes=sums.move_sizes,
-        move_magnitude=sums.move_magnitude / moves,
-        move_share=sums.move_share / moves,
+        phase_magnitude=sums.phases[1] / sizes,
+        phase_active=sums.phases[2] / sizes,
+        move_sizes=move_sizes,
+        move_magnitude=sums.moves[1, :_SQUARES] / moves,
+        move_share=sums.moves[0, :_SQUARES] / moves,
         neighbours=neighbours,
         similarity=similarity,
     )
@@ -243,19 +242,24 @@ class _Columns:
         self, store: Store, layer: str, channels: Sequence[int], target: int | str
     ) -> None:
         self._arrays, self._layer, self._target = store.arrays, layer, target
-        self._channels = np.asarray(channels, np.int64)
+        self.channels = np.asarray(channels, np.int64)
         self._tables = np.empty((3, len(channels), len(store)), np.float32)
 
-    def read(self, rows: slice) -> None:
-        relevance, share, activation = self._tables
-        some: Any = {"rows": rows, "channels": self._channels}
+    def of(self, rows: slice, channels: Selection) -> list[Numbers]:
+        """Read relevance, share and activation of rows and channels."""
+        some: Any = {"rows": rows, "channels": channels}
         found = self._arrays.relevance(self._layer, target=self._target, **some)
         norm = self._arrays.norm(self._layer, rows, self._target)
-        relevance[:, rows], share[:, rows] = found.T, share_of(found, norm).T
-        activation[:, rows] = self._arrays.activation(self._layer, **some).T
+        activation = self._arrays.activation(self._layer, **some)
+        return [found, share_of(found, norm), activation]
+
+    def put(self, rows: slice, found: Sequence[Numbers]) -> None:
+        """Keep what was read of the columns at some rows."""
+        for table, part in zip(self._tables, found, strict=True):
+            table[:, rows] = part.T
 
     def __iter__(self) -> Iterator[Column]:
-        for i, channel in enumerate(self._channels.tolist()):
+        for i, channel in enumerate(self.channels.tolist()):
             yield Column(channel, *self._tables[:, i])
 
 
@@ -267,7 +271,7 @@ def read_columns(
     for start in range(0, len(channels), width):
         columns = _Columns(store, layer, channels[start : start + width], target)
         for rows in _row_blocks(store):
-            columns.read(rows)
+            columns.put(rows, columns.of(rows, columns.channels))
         yield list(columns)
         # So that memory never holds two groups.
         del columns
@@ -326,10 +330,10 @@ def phase_statistics(
 def move_statistics(
     layer: LayerStatistics, channel: int, *, size: int
 ) -> tuple[MoveStatistics, ...]:
-    """Return the explained moves where a channel has its largest part."""
+    """Return the explained moves, those first where a channel has its largest part."""
     enough = np.flatnonzero(layer.move_sizes >= _FEW_POSITIONS)
     magnitude = layer.move_magnitude[enough, channel]
-    order = np.argsort(-magnitude, kind="stable")[:_MOVES]
+    order = np.argsort(-magnitude, kind="stable")
     return tuple(
         MoveStatistics(
             move=square_name(square, size),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.labelling.channel_name import UNNAMED
 from conceptlrp.othello import legal_moves
 from conceptlrp.othello.board import count, to_boards
 from conceptlrp.report.statistics import LayerStatistics, layer_statistics
@@ -198,6 +199,10 @@ class StoredResults:
         """Names of the channels that have one, by layer and channel."""
         named = {place: e.name for place, e in self.evidence.items() if e.name.is_named}
         return {place: name.text for place, name in named.items()}
+
+    def name(self, layer: str, channel: int) -> str:
+        """Name of a channel, or that it has none."""
+        return self.names.get((layer, channel), UNNAMED)
 
     @cached_property
     def badges(self) -> dict[tuple[str, int], str]:

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from conceptlrp.errors import RunError
 from conceptlrp.runs.executors import PartSpec, Watch, compute_part, raise_for_failed
-from conceptlrp.runs.job import Job, JobSpec, torch_threads
-from conceptlrp.store.format.manifest import Receipt
+from conceptlrp.runs.job import Work, torch_threads, unpack
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -37,11 +36,9 @@ class Distributed:
     def __init__(self, scheduler: "str | Client") -> None:
         self.scheduler = scheduler
 
-    def run(
-        self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
         """Compute parts; see `Executor`."""
-        packed = job.spec.pack()
+        packed = job.pack()
         with (
             _connected(self.scheduler) as client,
             _scheduler_errors(client),
@@ -49,7 +46,7 @@ class Distributed:
         ):
             window = _Window(client, name, specs)
             try:
-                while window.is_unfinished:
+                while window.out or window.waiting:
                     watch.check()
                     for receipt, spec in window.collect():
                         watch.advance(len(spec))
@@ -72,12 +69,7 @@ class _Window:
         self.done: SimpleQueue[Future] = SimpleQueue()
         self.given_up: list[tuple[PartSpec, str]] = []
 
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether parts are being computed or wait."""
-        return bool(self.out or self.waiting)
-
-    def collect(self) -> Iterator[tuple[Receipt, PartSpec]]:
+    def collect(self) -> Iterator[tuple[Any, PartSpec]]:
         """Keep all workers busy, wait a moment and return what was finished."""
         from distributed import KilledWorker
 
@@ -186,7 +178,7 @@ def _plugin(packed: bytes) -> Any:
 
         def __init__(self) -> None:
             self.packed = packed
-            self.job: Job | None = None
+            self.job: Work | None = None
 
     return JobPlugin()
 
@@ -194,13 +186,13 @@ def _plugin(packed: bytes) -> Any:
 _LOCK = threading.Lock()
 
 
-def compute_on_worker(plugin: str, spec: PartSpec) -> Receipt:
+def compute_on_worker(plugin: str, spec: PartSpec) -> Any:
     """Compute a part on this worker; one with several threads takes one at a time."""
     from distributed import get_worker
 
     work = get_worker().plugins[plugin]
     with _LOCK:
         if work.job is None:
-            work.job = Job(JobSpec.unpack(work.packed))
+            work.job = unpack(work.packed)
         with torch_threads(work.job.threads):
             return compute_part(work.job, spec, lambda _: None)

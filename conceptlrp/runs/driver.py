@@ -38,6 +38,7 @@ from conceptlrp.runs.stages import (
     make_plan,
     same_sample,
     stoppable,
+    what_is_kept,
 )
 from conceptlrp.store import Plan, Store, open_store
 from conceptlrp.store.format.lock import run_lock
@@ -133,7 +134,7 @@ def attribute_corpus(
     timed = spec.targets if run.shard_size is None else ()
     asked = AskedBaseline(baseline, explainer, seed, timed)
     watch = Watch(on_progress)
-    with stoppable(spec.path, watch):
+    with stoppable(watch, lambda: what_is_kept(spec.path)):
         if run.stripe is not None:
             join_run(spec.path, plan, corpus, asked, watch)
             compute_stripe(Job(spec, explainer, corpus), run.stripe, watch)
@@ -247,7 +248,7 @@ def merge_run(
     """
     place = str(Path(path).absolute())
     watch = Watch(on_progress)
-    with stoppable(place, watch):
+    with stoppable(watch, lambda: what_is_kept(place)):
         plan = read_plan(place)
         with run_lock(place):
             _check_whole(place)

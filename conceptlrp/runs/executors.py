@@ -29,13 +29,13 @@ from typing import Any, Protocol
 
 import torch
 
-from conceptlrp.errors import RunError
+from conceptlrp.errors import RunError, check_least
 from conceptlrp.lrp.inputs import products_in
 from conceptlrp.processes import end_in_order
 from conceptlrp.progress import OnProgress
-from conceptlrp.runs.job import Job, JobSpec, torch_threads
+from conceptlrp.runs.job import Job, TaskPart, Work, torch_threads, unpack
 from conceptlrp.runs.parts import BlockSpec, OnRows, compute_block, compute_shard
-from conceptlrp.store.format.manifest import Receipt, ShardSpec
+from conceptlrp.store.format.manifest import ShardSpec
 
 PartSpec = ShardSpec | BlockSpec
 _MOST_THREADS = 4
@@ -109,14 +109,14 @@ class Watch:
 class Executor(Protocol):
     """Computes parts of a run."""
 
-    def run(
-        self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
-        """Compute parts and return their receipts as they come."""
+    def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
+        """Compute parts; return receipts, or numbers and results, as they come."""
 
 
-def compute_part(job: Job, spec: PartSpec, on_rows: OnRows) -> Receipt:
-    """Compute one part of a run and write it."""
+def compute_part(job: Any, spec: PartSpec, on_rows: OnRows) -> Any:
+    """Compute one part of a task, or of a run and write it."""
+    if isinstance(spec, TaskPart):
+        return spec.index, job.function(spec, on_rows)
     if isinstance(spec, BlockSpec):
         return compute_block(job, spec, on_rows)
     return compute_shard(job, spec, on_rows)
@@ -126,6 +126,8 @@ def part_name(spec: PartSpec) -> str:
     """Say what a part is, for messages."""
     if isinstance(spec, BlockSpec):
         return f"block {spec.index} of the reference heatmaps"
+    if isinstance(spec, TaskPart):
+        return f"part {spec.index}"
     return f"shard {spec.index} (positions {spec.start} to {spec.stop - 1})"
 
 
@@ -133,7 +135,9 @@ def raise_for_failed(given_up: Sequence[tuple[PartSpec, str]]) -> None:
     """Raise for parts that were given up, each with the reason."""
     if given_up:
         names = "; ".join(f"{part_name(spec)} {reason}" for spec, reason in given_up)
-        msg = f"{names}; everything else is kept, resume the run to try again"
+        is_task = isinstance(given_up[0][0], TaskPart)
+        rest = "nothing was written" if is_task else "all else is kept, resume the run"
+        msg = f"{names}; {rest}"
         raise RunError(msg)
 
 
@@ -148,13 +152,11 @@ class InProcess:
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads or min(_cores(), _MOST_THREADS)
 
-    def run(
-        self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
         """Compute parts; see `Executor`."""
-        n_threads = min(self.threads, len(specs)) if job.may_be_copied else 1
+        n_threads = min(self.threads, len(specs))
         with torch_threads(job.threads):
-            if n_threads > 1:
+            if isinstance(job, Job) and job.may_be_copied and n_threads > 1:
                 yield from _run_threads(job, n_threads, specs, watch)
                 return
             for spec in specs:
@@ -163,13 +165,13 @@ class InProcess:
 
 def _run_threads(
     job: Job, n_threads: int, specs: Sequence[PartSpec], watch: Watch
-) -> Iterator[Receipt]:
+) -> Iterator[Any]:
     # Tracing a network changes torch for a moment, so copies come before threads.
     copies: SimpleQueue[Job] = SimpleQueue()
     for each in (job, *(job.copy() for _ in range(n_threads - 1))):
         copies.put(each)
 
-    def work(spec: PartSpec) -> Receipt:
+    def work(spec: PartSpec) -> Any:
         copy = copies.get()
         try:
             return compute_part(copy, spec, watch.advance)
@@ -204,23 +206,15 @@ _MOST_FAILURES = 4
 
 
 class Processes:
-    """Computes parts in processes of their own.
+    """Computes parts in processes; a part that ends `ATTEMPTS` of them is given up."""
 
-    A part that ends `attempts` of them is given up.
-    """
-
-    def __init__(self, workers: int, *, attempts: int = ATTEMPTS) -> None:
-        if workers < 1:
-            msg = f"workers is {workers}, expected 1 or more"
-            raise ValueError(msg)
+    def __init__(self, workers: int) -> None:
+        check_least("workers", workers)
         self.workers = workers
-        self.attempts = attempts
 
-    def run(
-        self, job: Job, specs: Sequence[PartSpec], watch: Watch
-    ) -> Iterator[Receipt]:
+    def run(self, job: Work, specs: Sequence[PartSpec], watch: Watch) -> Iterator[Any]:
         """Compute parts; see `Executor`."""
-        pool = _Pool(job.spec.pack(), specs, self.attempts)
+        pool = _Pool(job.pack(), specs)
         try:
             for _ in range(min(self.workers, len(specs))):
                 pool.start_worker()
@@ -244,10 +238,9 @@ class _Worker:
 class _Pool:
     """The processes at work, the parts that wait, and those that failed."""
 
-    def __init__(self, packed: bytes, specs: Sequence[PartSpec], attempts: int) -> None:
+    def __init__(self, packed: bytes, specs: Sequence[PartSpec]) -> None:
         self.packed = packed
         self.waiting = deque(specs)
-        self.attempts = attempts
         self.workers: list[_Worker] = []
         self.failures: Counter[int] = Counter()
         self.given_up: list[tuple[PartSpec, str]] = []
@@ -266,7 +259,7 @@ class _Pool:
         theirs.close()
         self._assign(_Worker(process, ours, self.waiting.popleft()))
 
-    def collect(self) -> Iterator[tuple[Receipt, PartSpec]]:
+    def collect(self) -> Iterator[tuple[Any, PartSpec]]:
         """Wait a moment for answers and failures, and return what was finished."""
         connections = [worker.connection for worker in self.workers]
         ready = wait(connections, timeout=_POLL_SECONDS)
@@ -311,14 +304,14 @@ class _Pool:
         code = worker.process.exitcode or 0
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         self.in_a_row += 1
-        if self.in_a_row > _MOST_FAILURES * self.attempts:
+        if self.in_a_row > _MOST_FAILURES * ATTEMPTS:
             msg = f"{self.in_a_row} processes in a row ended with {how}; see why"
             raise RunError(msg)
         self.failures[worker.spec.index] += 1
-        if self.failures[worker.spec.index] < self.attempts:
+        if self.failures[worker.spec.index] < ATTEMPTS:
             self.waiting.append(worker.spec)
         else:
-            reason = f"ended {self.attempts} processes, the last with {how}"
+            reason = f"ended {ATTEMPTS} processes, the last with {how}"
             self.given_up.append((worker.spec, reason))
         self.start_worker()
 
@@ -343,7 +336,7 @@ def serve(connection: Connection, packed: bytes) -> None:
     # Ctrl-C in a terminal reaches all processes; the first one decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        job = Job(JobSpec.unpack(packed))
+        job = unpack(packed)
         with torch_threads(job.threads):
             while True:
                 spec = connection.recv()

@@ -15,7 +15,7 @@ import os
 import pickle
 import platform
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,7 +40,7 @@ from conceptlrp.othello import Corpus
 from conceptlrp.runs.options import RunOptions
 from conceptlrp.store import Plan
 from conceptlrp.store.baseline import Baseline
-from conceptlrp.store.format.manifest import read_manifest
+from conceptlrp.store.format.manifest import ShardSpec, read_manifest
 from conceptlrp.store.writing.writer import load_baseline, read_corpus, read_plan
 
 _PACKAGES = ("h5py", "numpy", "torch", "zennit")
@@ -146,6 +146,26 @@ def _function_parts(function: FunctionType, above: tuple[int, ...]) -> Iterator[
         yield from _parts(cell.cell_contents, above)
 
 
+def pack(thing: Any, name: str) -> bytes:
+    """Return a thing as bytes that `unpack` makes ready in another process."""
+    try:
+        # Composites hold functions, which the standard pickle refuses.
+        packed: bytes = cloudpickle.dumps(thing)
+    except (pickle.PicklingError, TypeError, AttributeError, ValueError) as error:
+        msg = (
+            f"the {name} cannot be sent to another process ({error}); compute in this "
+            "one, or leave out what cannot be pickled"
+        )
+        raise RunError(msg) from error
+    return packed
+
+
+def unpack(packed: bytes) -> "Work":
+    """Make a job or a task ready to compute in this process."""
+    found: JobSpec | Task = cloudpickle.loads(packed)
+    return Job(found) if isinstance(found, JobSpec) else found
+
+
 @dataclass(frozen=True)
 class JobSpec:
     """How the positions of a folder are explained; the fields are those of `Explainer`.
@@ -166,23 +186,8 @@ class JobSpec:
     def pack(self) -> bytes:
         """Return the specification as bytes that another process can unpack."""
         for name in ("network", "composite", "heatmaps", "targets"):
-            try:
-                # Composites hold functions, which the standard pickle refuses.
-                cloudpickle.dumps(getattr(self, name))
-            except (pickle.PicklingError, TypeError, AttributeError, ValueError) as e:
-                msg = (
-                    f"the {name} cannot be sent to another process ({e}); explain in "
-                    "this one, or leave out what cannot be pickled"
-                )
-                raise RunError(msg) from e
-        packed: bytes = cloudpickle.dumps(self)
-        return packed
-
-    @staticmethod
-    def unpack(packed: bytes) -> "JobSpec":
-        """Return what `pack` made bytes of."""
-        spec: JobSpec = cloudpickle.loads(packed)
-        return spec
+            pack(getattr(self, name), name)
+        return pack(self, "run")
 
     def explainer(self) -> Explainer:
         """Make the network ready to be explained."""
@@ -259,9 +264,32 @@ class Job:
         native = isinstance(self.explainer.propagation, NativePropagation)
         return native and self.explainer.device.type == "cpu"
 
+    def pack(self) -> bytes:
+        """Return what another process makes the same job of."""
+        return self.spec.pack()
+
     def copy(self) -> "Job":
         """Return a job for another thread, which shares the positions."""
         return Job(self.spec, _quiet_explainer(self.spec), self.corpus)
+
+
+class TaskPart(ShardSpec):
+    """Units of a task, from `start` to before `stop`; it has no file."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function of a part and of what counts its units, which writes nothing."""
+
+    function: Callable[[TaskPart, Callable[[int], None]], Any]
+    threads: int
+
+    def pack(self) -> bytes:
+        """Return what another process makes the same task of."""
+        return pack(self, "computation")
+
+
+Work = Job | Task
 
 
 def make_spec(

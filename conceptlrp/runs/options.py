@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from conceptlrp.errors import check_choice
+from conceptlrp.errors import check_choice, check_least
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -43,7 +43,7 @@ class KeepOptions:
 
     def __post_init__(self) -> None:
         check_choice("detail", self.detail, _DETAILS)
-        check_at_least(0, "references", self.references)
+        check_least("references", self.references, 0)
         if (self.detail == "sample") != (self.sample > 0):
             msg = (
                 f"detail is '{self.detail}' and sample is {self.sample}, expected "
@@ -53,7 +53,7 @@ class KeepOptions:
 
     def plan_fields(self, n_positions: int, seed: int) -> dict[str, Any]:
         """Return the fields of a plan for a number of positions."""
-        check_at_least(0, "seed", seed)
+        check_least("seed", seed, 0)
         kept = 0 if self.detail == "sums" else self.references
         without = self.detail == "references" and kept == 0
         sampled = {"positions": self.sample, "seed": seed, "of": n_positions}
@@ -121,7 +121,7 @@ class RunOptions:
             ("shard_size", self.shard_size),
             ("workers", self.workers),
         ):
-            check_at_least(1, name, 1 if number is None else number)
+            check_least(name, 1 if number is None else number)
         if sum(x is not None for x in (self.workers, self.scheduler, self.stripe)) > 1:
             msg = (
                 "positions are explained by workers, a scheduler or stripes; choose one"
@@ -140,10 +140,3 @@ class RunOptions:
                 "first"
             )
             raise ValueError(msg)
-
-
-def check_at_least(least: int, name: str, number: int) -> None:
-    """Refuse a number that is too small."""
-    if number < least:
-        msg = f"{name} is {number}, expected {least} or more"
-        raise ValueError(msg)

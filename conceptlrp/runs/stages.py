@@ -5,14 +5,16 @@ The plan is all that the numbers depend on, checked before any is made.
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
@@ -28,6 +30,7 @@ from conceptlrp.lrp import (
 from conceptlrp.lrp.baselines import MEAN_POSITIONS, default_baseline
 from conceptlrp.lrp.explainer import AnyBaseline
 from conceptlrp.othello import Corpus
+from conceptlrp.progress import OnProgress
 from conceptlrp.runs.distributed import Distributed
 from conceptlrp.runs.executors import (
     Executor,
@@ -39,6 +42,8 @@ from conceptlrp.runs.executors import (
 from conceptlrp.runs.job import (
     Job,
     JobSpec,
+    Task,
+    TaskPart,
     composite_provenance,
     corpus_provenance,
     network_provenance,
@@ -47,6 +52,7 @@ from conceptlrp.runs.job import (
 )
 from conceptlrp.runs.options import KeepOptions, RunOptions
 from conceptlrp.runs.parts import (
+    OnRows,
     maps_of_blocks,
     rank_references,
     reference_blocks,
@@ -86,16 +92,17 @@ def choose_executor(run: RunOptions) -> Executor:
 
 
 @contextmanager
-def stoppable(path: str, watch: Watch) -> Iterator[None]:
+def stoppable(watch: Watch, kept: Callable[[], str]) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM end a run in order, and say what it leaves."""
     with watch.signals():
         try:
             yield
         except KeyboardInterrupt:
-            raise RunInterrupted(_what_is_kept(path)) from None
+            raise RunInterrupted(kept()) from None
 
 
-def _what_is_kept(path: str) -> str:
+def what_is_kept(path: str) -> str:
+    """Say what is there of an interrupted run, and how to go on."""
     if not is_store(Path(path)):
         return f"{path}: interrupted before it began"
     n_shards = len(shards_of(path))
@@ -104,6 +111,30 @@ def _what_is_kept(path: str) -> str:
         f"{path}: interrupted with {finished} of {n_shards} shards finished, which "
         "are kept; run the same again and ask to resume (--resume)"
     )
+
+
+def spread(
+    function: Callable[[TaskPart, OnRows], Any],
+    sizes: Sequence[int],
+    stage: str,
+    run: RunOptions | None = None,
+    on_progress: OnProgress | None = None,
+) -> list[Any]:
+    """Compute a function of parts of so many units by workers, Dask, or right here.
+
+    It gets a part, and what counts units done. All find the same to the last bit, but
+    for the rounding of more threads of torch here.
+    """
+    watch, run = Watch(on_progress), run or RunOptions()
+    watch.begin(stage, sum(sizes))
+    here = run.workers is None and run.scheduler is None
+    task = Task(function, torch.get_num_threads() if here else THREADS)
+    ends = enumerate(zip(sizes, accumulate(sizes), strict=True))
+    parts = [TaskPart(i, end - size, end) for i, (size, end) in ends]
+    with stoppable(watch, lambda: f"interrupted in '{stage}', nothing was written"):
+        found = dict(choose_executor(run).run(task, parts, watch))
+        watch.check()
+    return [found[part.index] for part in parts]
 
 
 def complete_run(job: Job, executor: Executor, watch: Watch, *, verify: bool) -> None:

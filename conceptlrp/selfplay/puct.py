@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax  # type: ignore[import-untyped]
 
-from conceptlrp.errors import NetworkError
+from conceptlrp.errors import NetworkError, check_least
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
 from conceptlrp.networks.planes import legal_actions, squares_of_actions
 from conceptlrp.networks.prediction import expected_outcome, forward, inference_network
@@ -188,9 +188,7 @@ class SearchOptions:
     transpositions: bool = False
 
     def __post_init__(self) -> None:
-        if self.simulations < 1:
-            msg = f"simulations is {self.simulations}, expected 1 or more"
-            raise ValueError(msg)
+        check_least("simulations", self.simulations)
         if not (0 <= self.noise <= 1 and self.c_puct >= 0):
             msg = (
                 f"noise is {self.noise} and c_puct {self.c_puct}, expected 0 to 1, and "
@@ -271,6 +269,21 @@ def search(
     rng: Rng | None = None,
 ) -> SearchResult:
     """Search positions (N,) that are not the end of a game; noise needs a generator."""
+    trees = grow_trees(evaluate, own, opponent, options=options, rng=rng)
+    visits = trees.visits[:, 0]
+    total = np.where(visits > 0, trees.total[:, 0], 0.0)
+    return SearchResult(visits, total / np.maximum(visits, 1), trees.priors[:, 0])
+
+
+def grow_trees(
+    evaluate: Evaluator,
+    own: Boards,
+    opponent: Boards,
+    *,
+    options: SearchOptions | None = None,
+    rng: Rng | None = None,
+) -> Trees:
+    """Grow the trees of a search; see `search`."""
     chosen = options or SearchOptions()
     if not np.isnan(outcomes(own, opponent, size=evaluate.size, draw=0.0)).all():
         msg = "a position is the end of a game, where there is nothing to search"
@@ -283,9 +296,7 @@ def search(
     trees.priors[:, 0] = priors
     for _ in range(chosen.simulations):
         _simulate(trees, evaluate, chosen)
-    visits = trees.visits[:, 0]
-    total = np.where(visits > 0, trees.total[:, 0], 0.0)
-    return SearchResult(visits, total / np.maximum(visits, 1), trees.priors[:, 0])
+    return trees
 
 
 def choose_actions(

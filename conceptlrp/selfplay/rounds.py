@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conceptlrp.errors import GameFileError, OutputExistsError
+from conceptlrp.errors import GameFileError, OutputExistsError, check_least
 from conceptlrp.files import write_whole
 from conceptlrp.networks import network_digest
 from conceptlrp.networks.checkpoint import AnyNetwork, checked_network
@@ -84,13 +84,9 @@ class SelfPlayOptions:
     together: int = 256
 
     def __post_init__(self) -> None:
-        if self.temperature < 0 or self.opening_plies < 0 or self.together < 1:
-            msg = (
-                f"temperature is {self.temperature}, opening_plies "
-                f"{self.opening_plies} and together {self.together}, expected 0 or "
-                "more, 0 or more, and 1 or more"
-            )
-            raise ValueError(msg)
+        check_least("temperature", self.temperature, 0)
+        check_least("opening_plies", self.opening_plies, 0)
+        check_least("together", self.together)
 
     def temperature_at(self, ply: int) -> float:
         """Return the temperature of a move."""

@@ -12,6 +12,7 @@ LEAST_GAMES: Final = 10
 #: Why there is no interval.
 FEW_GAMES: Final = f"fewer than {LEAST_GAMES} games"
 SAME: Final = "the same at every position"
+SAME_DRAWS: Final = "the same in every draw of games"
 
 
 def fixed(value: float, digits: int) -> str:
@@ -20,8 +21,17 @@ def fixed(value: float, digits: int) -> str:
 
 
 def signed(value: float, digits: int) -> str:
-    """Write a number with its sign and so many decimals."""
+    """Write a number with its sign and so many decimals, in a table."""
     return f"{value:+.{digits}f}"
+
+
+def effect(value: float, digits: int = 2) -> str:
+    """Write a number with its sign in a sentence, with a true minus.
+
+    >>> effect(1.234), effect(-0.5)
+    ('+1.23', '−0.50')
+    """
+    return signed(value, digits).replace("-", "\N{MINUS SIGN}")
 
 
 def percentage(value: float, digits: int) -> str:

@@ -139,10 +139,7 @@ class StoredColumns:
         return {n: c[0][c[1]] if isinstance(c, tuple) else c for n, c in read.items()}
 
     def _frame(
-        self,
-        columns: Sequence[str] | None,
-        rows: NDArray[np.int64],
-        target: int | str,
+        self, columns: Sequence[str] | None, rows: NDArray[np.int64], target: int | str
     ) -> "pd.DataFrame":
         read = {n: self._column(n, rows, target) for n in self._checked(columns)}
         known = {n: _shared(*c) if isinstance(c, tuple) else c for n, c in read.items()}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conceptlrp.errors import check_least
 from conceptlrp.store.shards import Shards
 
 #: Scores by which the positions of a channel can be ranked.
@@ -29,7 +30,8 @@ class Ranking:
     lowest : bool
         Whether the lowest scores come first.
     note : str
-        Why these are not the rows that were asked for, or none, "" if they are.
+        Why these are not the rows that were asked for, none, or no better than others;
+        "" if they are.
     """
 
     rows: NDArray[np.int64]
@@ -60,19 +62,34 @@ def told(
     """Rank one end of `among` positions or, if it has no rows, the other, and say so.
 
     ``ranked(lowest=...)`` gives those rows of an end whose scores `tells` keeps, in
-    order. Everything that shows boards of a channel asks here, so that no view shows a
-    board of the wrong sign, or one of score 0, as one that the channel is about.
+    order, and one more than `count`. Everything that shows boards of a channel asks
+    here, so that no view shows a board of the wrong sign, or one of score 0, as one
+    that the channel is about.
     """
-    found = ranked(lowest=lowest)
+    found = until(ranked(lowest=lowest), count)
     if len(found) or not count:
         return replace(found, lowest=lowest)
-    other = ranked(lowest=not lowest)
+    other = until(ranked(lowest=not lowest), count)
     if not len(other):
         note = nothing_words(by, lowest=None, among=among)
         return replace(found, lowest=lowest, note=note)
     why = nothing_words(by, lowest=lowest, among=among)
     shown = f"the {'highest' if lowest else 'lowest'} are shown"
-    return replace(other, lowest=not lowest, note=f"{why}; {shown}")
+    note = "; ".join(filter(None, (why, shown, other.note)))
+    return replace(other, lowest=not lowest, note=note)
+
+
+def until(found: Ranking, count: int) -> Ranking:
+    """Keep `count` rows, and say that the last ties with one that is left out."""
+    kept = found[:count]
+    if not len(kept) or len(found) == len(kept):
+        return kept
+    last, left_out = found.scores[count - 1 : count + 1].tolist()
+    if left_out != last:
+        return kept
+    tied = f"{last:.3g}".replace("-", "\N{MINUS SIGN}")
+    note = f"more positions tie at {tied}, and the first in the store are shown"
+    return replace(kept, note=note)
 
 
 _WORDS = {
@@ -113,7 +130,7 @@ def top_rows(
     >>> top_rows(np.array([1.0, 3.0, 3.0]), 2, groups=np.array([0, 1, 1])).rows.tolist()
     [1, 0]
     """
-    check_count(k)
+    check_least("count", k, 0)
     keys = scores if lowest else -scores
     n_sorted = min(len(keys), max(4 * k, 64))
     while True:
@@ -125,13 +142,6 @@ def top_rows(
             chosen = chosen[:k]
             return Ranking(chosen, scores[chosen].astype(np.float32))
         n_sorted = min(len(keys), 8 * n_sorted)
-
-
-def check_count(k: int) -> None:
-    """Raise `ValueError` for a negative number of positions."""
-    if k < 0:
-        msg = f"the best {k} positions are asked for, expected 0 or more"
-        raise ValueError(msg)
 
 
 def _smallest(keys: NDArray[np.floating], n: int) -> NDArray[np.int64]:
@@ -232,9 +242,12 @@ class RunningTop:
 
 
 def score_blocks(
-    shards: Shards, layer: str, by: str, target: int
+    shards: Shards, layer: str, by: str, target: int, *, gather: bool = True
 ) -> Iterator[tuple[int, Scores]]:
-    """Read one score of all channels, some shards at a time: first row and (B, C)."""
+    """Read one score of all channels: first row and (B, C) of shards, maybe gathered.
+
+    The more rows are known, the fewer of a block are better than those.
+    """
     quantity = "relevance" if by in ("share", "relevance") else by
     index = (target,) if quantity == "relevance" else ()
     blocks = shards.blocks(f"layers/{layer}/{quantity}", index)
@@ -246,8 +259,8 @@ def score_blocks(
         block = whole.astype(np.float32, copy=False)
         waiting.append(block if norm is None else share_of(block, norm))
         n_waiting += len(block)
-        # The more rows are known, the fewer of a block are better than those.
-        if n_waiting >= min(max(begin // 8, _FEWEST), _BLOCK // block.shape[1]):
+        enough = min(max(begin // 8, _FEWEST), _BLOCK // block.shape[1])
+        if n_waiting >= enough or not gather:
             yield begin, np.concatenate(waiting)
             begin += n_waiting
             waiting, n_waiting = [], 0
@@ -311,35 +324,70 @@ def _drop_repeated(former: Keys, keys: Keys, games: NDArray[np.integer[Any]]) ->
 METRICS = ("cosine", "l2")
 # Numbers that stay in a processor's cache.
 _AT_ONCE = 1 << 17
+# A sum of squares in single precision that did not lose any to underflow.
+_TINY = 1e-30
 
 Numbers = NDArray[np.float64]
 
 
-def likeness(
-    blocks: Iterator[tuple[int, Scores]], vector: Numbers, metric: str
-) -> Iterator[Numbers]:
-    """Compare every row of some blocks (B, C) with a vector (C,).
+def nearest_rows(
+    blocks: Iterator[tuple[int, Scores]],
+    vector: Numbers,
+    k: int,
+    *,
+    metric: str,
+    met: NDArray[np.bool_],
+) -> Ranking:
+    """Find the k of the rows that are `met` (N,) nearest to a vector (C,), in blocks.
 
-    Yields (B,): cosine of the angle, 0 where a vector is all zero; or the distance. A
-    row gives the same number whatever block it is in.
+    A cosine is 0 where a vector is all zero, and then no likeness. Rows are compared in
+    double precision, unless single precision tells that they are not among the k.
     """
-    compare = _cosine if metric == "cosine" else _distance
-    step = max(1, _AT_ONCE // len(vector))
-    for _, block in blocks:
+    is_cosine, step = metric == "cosine", max(1, _AT_ONCE // len(vector))
+    rows, keys, limit = np.empty(0, np.int64), np.empty(0), np.inf
+    for first, block in blocks:
         for start in range(0, len(block), step):
-            yield compare(block[start : start + step].astype(np.float64), vector)
+            part, here = block[start : start + step], first + start
+            with np.errstate(all="ignore"):
+                least = _least(part, vector, is_cosine=is_cosine)
+            may_be = (least <= limit) | ~np.isfinite(least)
+            near = np.flatnonzero(may_be & met[here : here + len(part)])
+            exact = part[near].astype(np.float64)
+            found = _exact(exact, vector, is_cosine=is_cosine)
+            like = found != 0 if is_cosine else slice(None)
+            rows = np.concatenate([rows, here + near[like]])
+            keys = np.concatenate([keys, found[like]])
+            best = top_rows(keys, k, lowest=True).rows
+            rows, keys = rows[best], keys[best]
+            limit = keys[-1] if 0 < len(keys) == k else np.inf
+    note = "" if len(rows) or not k else "no position is like it"
+    scores = (-keys if is_cosine else keys).astype(np.float32)
+    return Ranking(rows, scores, lowest=not is_cosine, note=note)
 
 
-def _cosine(rows: Numbers, vector: Numbers) -> Numbers:
+def _least(rows: Scores, vector: Numbers, *, is_cosine: bool) -> Scores:
+    """Bound the distance, or the cosine's negative, from below in single precision.
+
+    What cannot be told is not finite. The slack is more than the rounding of a sum of
+    products over channels, in whatever order.
+    """
+    size, slack = float(np.linalg.norm(vector)), (len(vector) + 8) * 2.0**-22
+    products = rows @ (vector / size).astype(np.float32)
+    squares = np.einsum("ij,ij->i", rows, rows)
+    if is_cosine:
+        least = -products / np.sqrt(squares) - slack
+    else:
+        least = np.sqrt((squares + size**2) * (1 - slack) - 2 * size * products)
+    return np.where((squares > _TINY) & np.isfinite(squares), least, np.float32(np.nan))
+
+
+def _exact(rows: Numbers, vector: Numbers, *, is_cosine: bool) -> Numbers:
+    """Return distances, or cosines with their sign turned, (B,)."""
+    if not is_cosine:
+        distances: Numbers = np.sqrt(((rows - vector) ** 2).sum(1))
+        return distances
     # A matrix product would round differently in blocks of different size.
     lengths = np.sqrt((rows**2).sum(1)) * np.sqrt((vector**2).sum())
-    products = (rows * vector).sum(1)
-    found: Numbers = np.divide(
-        products, lengths, out=np.zeros(len(rows)), where=lengths > 0
-    )
-    return found
-
-
-def _distance(rows: Numbers, vector: Numbers) -> Numbers:
-    found: Numbers = np.sqrt(((rows - vector) ** 2).sum(1))
-    return found
+    found = np.zeros(len(rows))
+    np.divide((rows * vector).sum(1), lengths, out=found, where=lengths > 0)
+    return -found

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from conceptlrp.errors import check_known, check_type
+from conceptlrp.errors import check_known, check_least, check_type
 from conceptlrp.late import pd
 from conceptlrp.othello import square_name
 from conceptlrp.store.arrays import (
@@ -28,8 +28,7 @@ from conceptlrp.store.ranking import (
     ChannelRanking,
     Ranking,
     RunningTop,
-    check_count,
-    likeness,
+    nearest_rows,
     score_blocks,
     share_of,
     tells,
@@ -142,16 +141,17 @@ class Store(OpenedStore):
 
         The highest are above 0, the lowest share or relevance is below; positions of
         score 0 are never ranked. Where the end that is asked for has none, the other
-        is ranked, which ``lowest`` and ``note`` of the ranking say.
+        is ranked, which ``lowest`` and ``note`` of the ranking say; so does ``note``
+        where more positions tie with the last.
         """
         self.check_channel(layer, channel)
         check_known("score", by, CHANNEL_SCORES)
-        check_count(count)
+        check_least("count", count, 0)
         rows = None if where is None else np.flatnonzero(self.columns.mask(where))
 
         among = len(self) if rows is None else len(rows)
         about = (layer, channel, by, rows, self.target_index(target))
-        ranked = partial(self._end, *about, count, one_per_game=one_per_game)
+        ranked = partial(self._end, *about, count + 1, one_per_game=one_per_game)
         return told(ranked, by=by, lowest=lowest, count=count, among=among)
 
     def rank_channels(
@@ -169,7 +169,7 @@ class Store(OpenedStore):
         Only the end that is asked for is ranked. Memory does not grow with N.
         """
         check_known("score", by, CHANNEL_SCORES)
-        check_count(count)
+        check_least("count", count, 0)
         games = self.columns.metadata.of_positions("game") if one_per_game else None
         top = RunningTop(self.channels(layer), count, lowest=lowest, games=games, by=by)
         blocks = score_blocks(self.shards, layer, by, self.target_index(target))
@@ -244,19 +244,15 @@ class Store(OpenedStore):
         """
         check_known("metric", metric, METRICS)
         check_known("score", by, _VECTORS)
-        check_count(count)
+        check_least("count", count, 0)
         met = self.columns.mask(where)
         vector = self._vector(layer, like, by, target)
-        blocks = score_blocks(self.shards, layer, by, self.target_index(target))
-        scores = np.concatenate(list(likeness(blocks, vector, metric)))
         if np.ndim(like) == 0:
-            met = met & (np.arange(len(self)) != like)
-        if metric == "cosine":
-            met = met & (scores != 0)
-        rows = np.flatnonzero(met)
-        best = top_rows(scores[rows], count, lowest=metric == "l2")
-        note = "" if len(rows) else "no position is like it"
-        return Ranking(rows[best.rows], best.scores, lowest=metric == "l2", note=note)
+            met = met.copy()
+            met[np.asarray(like, np.int64)] = False
+        number = self.target_index(target)
+        blocks = score_blocks(self.shards, layer, by, number, gather=False)
+        return nearest_rows(blocks, vector, count, metric=metric, met=met)
 
     def _map_squares(self, layer: str, row: int) -> list[str | None]:
         """Name the square of each channel's peak, None where a map is no board.

@@ -16,21 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conceptlrp.errors import StoreError
-from conceptlrp.hdf5 import (
-    clear_errors,
-    dataset,
-    dataset_names,
-    inner_group,
-    open_file,
-)
+from conceptlrp.hdf5 import clear_errors, dataset, dataset_names, inner_group, open_file
 from conceptlrp.store.format import schema
-from conceptlrp.store.format.integrity import (
-    FileEntry,
-    Stamp,
-    compared,
-    damage,
-    stamp,
-)
+from conceptlrp.store.format.integrity import FileEntry, Stamp, compared, damage, stamp
 from conceptlrp.store.format.manifest import (
     Manifest,
     ShardSpec,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import conceptlrp.figures
-from conceptlrp.atlas.site import concept_data, concept_page, layer_page
+from conceptlrp.atlas.site import concept_page, layer_page
 from tests.agreement.conftest import LAYER
 from tests.atlas.pages_read import Page
 from tests.command_line import run, succeed
@@ -26,10 +26,6 @@ def concept(atlas: Path, channel: int) -> Page:
     return Page(atlas / concept_page(LAYER, channel))
 
 
-def data(atlas: Path, channel: int) -> dict[str, Any]:
-    return json.loads((atlas / concept_data(LAYER, channel)).read_text())
-
-
 def layer(atlas: Path) -> Page:
     return Page(atlas / layer_page(LAYER))
 
@@ -38,15 +34,27 @@ def index(atlas: Path) -> list[dict[str, Any]]:
     """The lines of the first page's search about the channels of the layer."""
     script = (atlas / "index.js").read_text()
     content = json.loads(script.removeprefix("window.ATLAS=").removesuffix(";\n"))
-    columns = content.pop("columns")
+    columns, total = content.pop("columns"), sum(content["sizes"])
+    layers = [n for n, size in enumerate(content["sizes"]) for _ in range(size)]
+    beats = set(columns.pop("beats", ()))
+    names = list(columns)
     lines = [
-        dict(zip(columns, row, strict=True))
+        dict(zip(names, row, strict=True))
         for row in zip(*columns.values(), strict=True)
     ]
-    for line in lines:
+    assert len(lines) == total
+    for number, line in enumerate(lines):
+        # Parts are in percent, as they are read.
+        for part in ("share", "signed", "active", "relevant"):
+            line[part] /= 100
+        line["named"] = line["name"] < content["named"]
         line["name"] = content["names"][line["name"]]
-        line["unit"] = content["unit"]
-    return [each for each in lines if content["layers"][each["layer"]] == LAYER]
+        line["unit"], line["beats"] = content["unit"], number in beats
+    return [
+        line
+        for line, layer in zip(lines, layers, strict=True)
+        if content["layers"][layer] == LAYER
+    ]
 
 
 def exported_json(exported: Path, channel: int) -> dict[str, Any]:

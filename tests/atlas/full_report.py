@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from conceptlrp.labelling import ChannelLabels, NamedLabel
-from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.report import ChannelReport, Note
 from conceptlrp.report.findings import (
     ChannelEffect,
@@ -13,7 +12,7 @@ from conceptlrp.report.findings import (
     RunnerUp,
     WiredChannel,
 )
-from tests.report.planted_labels import cause
+from tests.report.planted_labels import cause, evidence_of
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -78,13 +77,13 @@ def channel_effect(size: int) -> ChannelEffect:
 def full_report(report: ChannelReport, *, size: int = 8) -> ChannelReport:
     channel, name = report.channel, "corner lead"
     labels = (named_label(name), named_label("own corners", auroc=None, share=0.66))
+    evidence = evidence_of(labels[0], found=cause(name))
     return replace(
         report,
-        name=ChannelName(name, 1),
+        name=evidence.name,
+        evidence=evidence,
         note=Note(f"Corners {HOSTILE}", f"Ada {HOSTILE}", "2026-03-01", HOSTILE),
         labels=ChannelLabels(channel, labels, 1, ("edge lead",)),
-        cause=cause(name),
-        carried=cause("mobility", -0.5),
         runners_up=(runner_up("edge lead"), runner_up(HOSTILE)),
         random_labelled=0.025,
         exchanged_labelled=0.0,

@@ -25,10 +25,16 @@ class Page(HTMLParser):
         """All text, with single spaces."""
         return " ".join(" ".join(self.text).split())
 
+    @property
+    def boards(self) -> list[dict]:
+        """Boards, what the script is told of each."""
+        return [v for _, v in self.tags if "bd" in v.get("class", "").split()]
+
     def handle_starttag(self, tag, attributes):
         values = dict(attributes)
         self.tags.append((tag, values))
-        self.links += [v for k, v in attributes if k in ("href", "src") and v]
+        links = [v for k, v in attributes if k in ("href", "src") and v]
+        self.links += [each for each in links if not each.startswith("data:")]
         self.ids += [v for k, v in attributes if k == "id"]
         if tag in ("h1", "h2", "h3", "h4"):
             self.headings.append((int(tag[1]), ""))

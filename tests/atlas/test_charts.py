@@ -20,8 +20,8 @@ pictures = make_templates("conceptlrp.atlas").get_template("pictures.html").modu
 def test_the_scale_prints_its_symmetric_limits():
     root = ET.fromstring(pictures.color_scale(0.032, "logits"))
 
-    assert [text.text for text in root.iter("text")] == ["−0.032", "0", "+0.032"]
-    assert root.get("aria-label") == "Colours from −0.032 to +0.032 logits"
+    assert root.text == "Colours from −0.032 (against) to +0.032 logits (for)"
+    assert (root.get("data-limit"), root.get("data-unit")) == ("0.032", "logits")
 
 
 def test_a_histogram_says_what_it_shows():

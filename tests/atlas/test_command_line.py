@@ -48,7 +48,7 @@ def test_an_atlas_of_one_file_is_written(store, tmp_path):
     out = succeed("atlas", store.path, tmp_path / "one.html", "--single-file")
 
     assert out == f"open {tmp_path / 'one.html'}\n"
-    assert "window.ATLAS_PAGES=" in (tmp_path / "one.html").read_text()
+    assert "[window.ATLAS_PAGES," in (tmp_path / "one.html").read_text()
 
 
 def test_a_file_that_exists_is_replaced_only_when_asked(store, tmp_path):

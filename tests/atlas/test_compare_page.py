@@ -22,7 +22,7 @@ def test_a_store_beside_itself_matches_every_channel_with_itself(site, store):
     assert [match.layer for match in found.layers] == list(LAYERS)
     assert all((match.first == match.second).all() for match in found.layers)
     assert "same best move100%" in text
-    assert "0 here, 0 there" in text
+    assert "conv1:0 here, conv1:0 there" in text
     assert not any(tag == "b" for tag, _ in page.tags)
 
 
@@ -30,9 +30,12 @@ def test_best_and_worst_pairs_are_drawn_side_by_side(site, store):
     write_compare_page(site, store, 1)
 
     page = Page(site.folder / "compare-2.html")
-    pictures = sum(tag == "svg" for tag, _ in page.tags)
-    # Half of the pairs are drawn as alike, half as not, with two pictures each.
-    assert pictures == sum(4 * min(6, n // 2) for n in LAYERS.values())
+    strips = sum("data-strip" in values for _, values in page.tags)
+    boards = sum(values.get("class") == "bd" for _, values in page.tags)
+    # Half of the pairs are drawn as alike, half as not, with two boards of each; the
+    # dead channel of a layer has none.
+    assert strips == sum(2 * min(6, n // 2) - 1 for n in LAYERS.values())
+    assert boards == 4 * strips
 
 
 def test_stores_without_heatmaps_are_compared_without_pictures(
@@ -41,7 +44,7 @@ def test_stores_without_heatmaps_are_compared_without_pictures(
     write_compare_page(site, store_without_maps)
 
     page = Page(site.folder / compare_page(0))
-    assert not any(tag == "svg" for tag, _ in page.tags)
+    assert not any(values.get("class") == "bd" for _, values in page.tags)
 
 
 def test_a_store_of_other_positions_is_refused_and_nothing_written(

@@ -1,24 +1,22 @@
 import itertools
-import json
-import re
 from dataclasses import replace
 from urllib.parse import unquote
 
-import numpy as np
 import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
 from conceptlrp.atlas.pictures.page_boards import CardMaker
-from conceptlrp.atlas.site import Site, concept_data, concept_page
+from conceptlrp.atlas.site import Site, concept_page
+from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.labelling import ChannelLabels
-from conceptlrp.labelling.channel_name import ChannelName
 from conceptlrp.report import channel_report
 from conceptlrp.report.stored_layer import StoredResults
 from tests.atlas.conftest import DEAD, KEPT, write_store
 from tests.atlas.full_report import HOSTILE, full_report, named_label
 from tests.atlas.pages_read import Page
 from tests.report.conftest import fill
+from tests.report.planted_labels import evidence_of
 
 LAYER = "conv1"
 #: Where each element of the merged table of concept pages is found.
@@ -41,15 +39,14 @@ def make_site(folder, store, **changes) -> Site:
 
 
 def written(folder, store, report, names=None):
-    """Write the page of a report, and read it and its data."""
+    """Write the page of a report, and read it."""
     site = make_site(folder, store)
     maker = CardMaker(store, target=site.target)
     if names is not None:
         vars(site)["names"] = names
     write_concept_page(site, report, maker)
     place = report.layer, report.channel
-    data = json.loads((folder / concept_data(*place)).read_text())
-    return Page(folder / concept_page(*place)), data
+    return Page(folder / concept_page(*place))
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +61,13 @@ def report(store):
 
 @pytest.fixture(scope="module")
 def page(store, report, tmp_path_factory):
-    return written(tmp_path_factory.mktemp("full"), store, report)[0]
+    return written(tmp_path_factory.mktemp("full"), store, report)
 
 
 @pytest.fixture(scope="module")
 def bare(store_without_maps, bare_report, tmp_path_factory):
     folder = tmp_path_factory.mktemp("bare")
-    return written(folder, store_without_maps, bare_report)[0]
+    return written(folder, store_without_maps, bare_report)
 
 
 def test_a_page_has_every_strip_and_every_section(page, bare):
@@ -82,8 +79,9 @@ def test_a_page_has_every_strip_and_every_section(page, bare):
 def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
     level, heading = page.headings[0]
 
-    assert (level, heading.strip()) == (1, "Corner lead")
-    assert "Its relevance is higher where 'corner lead' holds" in page.words
+    name = "Used when the mover's lead in corners is large; it raises the value"
+    assert (level, heading.strip()) == (1, name)
+    assert "Here corner lead: how many more corners the mover has." in page.words
     assert "It carries" in page.words
 
 
@@ -91,14 +89,11 @@ def test_the_name_stands_first_and_then_a_sentence_on_the_channel(page):
     "said",
     [
         "AUROC 0.91",  # score
-        "+0.82 [+0.78, +0.86]",  # interval
-        "random networks reach 0.31",  # level of random networks
+        "[0.89, 0.93] of its relevance for 'corner lead'",  # interval
+        "random networks reach 0.66",  # level of random networks
         "0.0125",  # corrected p-value
         "66% of its relevance lies on the label's squares",
-        "of 'corner lead' with r +0.75 [+0.62, +0.88]: more of it raises",  # cause
-        "interchange shows that the output follows it (r +0.75)",
-        "the output follows the difference of 'mobility' with r −0.50",
-        "Causal check passed",
+        "raises the value when the mover's lead in corners is large (r +0.75 [+0.62",
         "its effect +0.44 is below 0.5",  # why a runner-up failed
         "random weights gets a label on 2.5%",  # control
     ],
@@ -146,7 +141,7 @@ def test_every_strip_says_how_many_boards_it_has(page):
     titles = [text for level, text in page.headings if level == 3]
 
     assert titles[:5] == [
-        "Most relevant (the name is by relevance) ",
+        "Most relevant: the boards that the name is about ",
         "Most opposed ",
         "Most active ",
         "From most to least ",
@@ -159,18 +154,25 @@ def test_every_strip_says_how_many_boards_it_has(page):
 def test_boards_tell_game_move_policy_and_value_and_can_be_copied(store, report, page):
     board = report.strips["relevant"].boards[0]
 
-    for text in (board.transcript, board.position.obf()):
-        assert text in page.text
+    shown = next(each for each in page.boards if "data-r" in each)
+    assert int(shown["data-r"]) == board.row
+    assert shown["data-g"][: 2 * int(shown["data-y"])] == board.transcript
+    assert board.position.obf().split()[0] in page.text
     assert board.description in page.text
     assert f"policy {round(100 * board.policy[board.played])}%" in page.words
     assert "value +0.00" in page.words
 
 
-def test_the_heatmaps_of_all_strips_share_one_scale_that_is_printed(page):
-    scales = [v for t, v in page.tags if t == "svg" and v.get("class") == "scale"]
+def test_every_strip_prints_the_scale_that_its_heatmaps_share(page, report):
+    scales = [v for _, v in page.tags if v.get("class") == "scale"]
+    mapped = [each for each in page.boards if "data-h" in each and "data-r" in each]
 
-    assert len(scales) == 1
-    assert re.search(r"from −[\d.]+ to \+[\d.]+ logits", scales[0]["aria-label"])
+    maps = [report.strips[name].heatmaps for name in report.shown]
+    limits = [symmetric_limit(each) for each in maps if each is not None]
+    # That of the first strip stands by its largest boards too.
+    assert [float(each["data-limit"]) for each in scales] == [limits[0], *limits]
+    assert {each["data-unit"] for each in scales} == {"logits"}
+    assert max(float(each["data-s"]) for each in mapped) <= max(limits)
 
 
 def test_the_page_of_a_bare_store_says_what_is_missing_and_what_adds_it(
@@ -197,14 +199,13 @@ def test_the_page_of_a_full_store_misses_nothing(page):
 def test_a_channel_without_label_is_unnamed_and_that_is_a_result(
     store, report, tmp_path
 ):
-    labels = ChannelLabels(1)
+    labels, evidence = ChannelLabels(1), evidence_of(named=0)
+    unnamed = {"name": evidence.name, "evidence": evidence}
 
-    page, _ = written(
-        tmp_path, store, replace(report, name=ChannelName(), labels=labels, cause=None)
-    )
+    page = written(tmp_path, store, replace(report, labels=labels, **unnamed))
 
     assert page.headings[0][1].strip() == "Unnamed"
-    assert "No label describes it. The nearest is 'edge lead'" in page.words
+    assert "Not described: no label fulfils the criteria" in page.words
     assert "That is a result" in page.words
     assert "Nearest labels, and why they failed" in page.words
 
@@ -215,48 +216,36 @@ def test_a_label_of_squares_says_how_much_relevance_they_have(store, report, tmp
     )
     labels = ChannelLabels(1, (label,), 1)
 
-    page, _ = written(tmp_path, store, replace(report, labels=labels))
+    page = written(tmp_path, store, replace(report, labels=labels))
 
-    said = "Among squares of one kind, its heatmaps are lower on 'own corners'"
-    assert said in page.words
-    assert "which have 26% of its relevance" in page.words
+    assert "26% of its relevance lies on the label's squares" in page.words
 
 
 def test_a_channel_whose_labels_are_tied_says_so(store, report, tmp_path):
     labels = (named_label("edge lead"), named_label("corner lead"))
-    found = ChannelLabels(1, labels, rivals=("corner lead",))
+    evidence = evidence_of(*labels, named=0, rivals=("corner lead",))
+    unnamed = {"name": evidence.name, "evidence": evidence}
 
-    page, _ = written(
-        tmp_path, store, replace(report, name=ChannelName(), labels=found)
-    )
+    page = written(tmp_path, store, replace(report, **unnamed))
 
-    said = "'edge lead' and 'corner lead' fit about equally well, so the channel has"
+    said = "several labels fit about equally well ('edge lead', 'corner lead')."
     assert said in page.words
 
 
 def test_a_dead_channel_has_a_page_that_says_so(store, tmp_path):
     dead = channel_report(store, LAYER, DEAD, count=4)
 
-    page, data = written(tmp_path, store, dead)
+    page = written(tmp_path, store, dead)
 
     assert page.headings[0][1].strip() == "Dead channel"
     assert "its activation is zero on all" in page.words
     assert "None: the channel's activation is 0 at all" in page.words
-    assert data["statistics"]["dead"] is True
 
 
 def test_names_of_linked_channels_stand_beside_the_links(store, report, tmp_path):
-    page, _ = written(tmp_path, store, report, names={(LAYER, 3): f"wedges {HOSTILE}"})
+    page = written(tmp_path, store, report, names={(LAYER, 3): f"wedges {HOSTILE}"})
 
     assert f"wedges {HOSTILE}" in page.words
-
-
-def test_the_data_beside_a_page_is_the_report(store, report, tmp_path):
-    page, data = written(tmp_path, store, report)
-
-    assert data == json.loads(json.dumps(report.to_dict()))
-    assert "c0001.json" in page.links
-    assert data["effects"]["policy"][0][0] is None
 
 
 def test_a_page_can_be_cited_by_a_line_to_copy(report, page):
@@ -266,7 +255,7 @@ def test_a_page_can_be_cited_by_a_line_to_copy(report, page):
 
 def test_hostile_text_stays_text(page):
     scripts = [values for tag, values in page.tags if tag == "script"]
-    assert scripts == [{"src": "../../atlas.js"}]
+    assert scripts == [{"src": "../../board.js"}, {"src": "../../atlas.js"}]
     assert not any(tag in ("img", "iframe") for tag, _ in page.tags)
     assert not any(name.startswith("on") for _, v in page.tags for name in v)
     assert page.words.count(HOSTILE) >= 4
@@ -303,34 +292,24 @@ def test_the_same_report_gives_the_same_bytes(store, report, tmp_path):
     for name in "ab":
         written(tmp_path / name, store, report)
 
-    places = concept_page(LAYER, 1), concept_data(LAYER, 1)
-    for place in places:
-        first, second = ((tmp_path / name / place).read_bytes() for name in "ab")
-        assert first == second
+    place = concept_page(LAYER, 1)
+    first, second = ((tmp_path / name / place).read_bytes() for name in "ab")
+    assert first == second
 
 
 def test_pages_of_a_6x6_board_name_its_own_squares(small_board_store, tmp_path):
     report = channel_report(small_board_store, LAYER, 1, count=4)
 
-    page, _ = written(tmp_path, small_board_store, full_report(report, size=6))
+    page = written(tmp_path, small_board_store, full_report(report, size=6))
 
     assert "raises the logit of f6 2" in page.words
-    boards = [v for tag, v in page.tags if tag == "svg" and v.get("class") == "b"]
-    assert {board["viewbox"] for board in boards} == {"-.75 -.75 6.8 6.8"}
+    assert {board["data-n"] for board in page.boards} == {"6"}
 
 
-def test_an_atlas_has_the_data_of_every_channel(store, tmp_path):
+def test_no_data_stand_beside_the_pages(store, tmp_path):
     out = build_atlas(store, tmp_path / "out", count=2)
 
-    names = sorted(path.name for path in (out / "concepts" / LAYER).glob("*.json"))
-    assert names == [f"c{channel:04d}.json" for channel in range(6)]
-    shares = [
-        json.loads((out / "concepts" / LAYER / name).read_text())["statistics"]
-        for name in names
-    ]
-    ranks = sorted(each["rank"] for each in shares)
-    assert ranks == list(range(1, 7))
-    assert np.argmin([each["magnitude"] for each in shares]) == DEAD
+    assert not list((out / "concepts").rglob("*.json"))
 
 
 def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
@@ -349,7 +328,7 @@ def test_all_that_was_added_to_a_store_is_on_the_pages(tmp_path):
         for missing in ("No labels", "was not ablated", "has no concept graph"):
             assert missing not in page.words
         for link in page.links:
-            place = link.partition("#")[0]
+            place = "" if link.startswith("data:") else link.partition("#")[0]
             assert (
                 not place
                 or (out / concept_page(layer, 0))

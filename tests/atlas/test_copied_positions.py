@@ -1,9 +1,10 @@
 """What stands to copy on every page leads to the board that is shown."""
 
-import html
 import json
 import re
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from conceptlrp.atlas import build_atlas
 from conceptlrp.explorer.state import ExplorerState, parse_pasted
 from conceptlrp.exports.extract import extract
 from conceptlrp.networks import demo_network
-from conceptlrp.othello import Corpus, Position, symmetry_words
+from conceptlrp.othello import Corpus, Position
 from conceptlrp.reference import reference_boards
 from conceptlrp.report import channel_report
 from conceptlrp.runs import KeepOptions, attribute_corpus
@@ -21,12 +22,6 @@ from conceptlrp.store import Store
 from tests.othello.playouts import random_games
 
 LAYERS = ["conv4"]
-SHOWN = re.compile(
-    r'(?:<code class="copy" data-what="the moves">(\w+)</code>'
-    r'(?: <span class="soft">then ([\w ]+):</span>)?\s*)?'
-    r'<code class="copy" data-what="the board">([^<]+)</code>'
-)
-WORDS = {symmetry_words(s): s for s in range(8)}
 
 
 def attributed(corpus: Corpus, folder: Path) -> Store:
@@ -36,17 +31,36 @@ def attributed(corpus: Corpus, folder: Path) -> Store:
 
 
 def shown_to_copy(folder: Path) -> list[tuple[str, int, str]]:
-    """Return moves, symmetry and board of everything to copy on all pages."""
-    found = []
-    for page in folder.rglob("*.html"):
-        text = html.unescape(page.read_text())
-        pairs = SHOWN.findall(text)
-        assert len(pairs) == text.count('data-what="the board">')
-        assert sum(moves != "" for moves, *_ in pairs) == text.count(
-            'data-what="the moves">'
+    """Return moves, symmetry and board of every board on all pages."""
+    return [
+        (
+            board.get("data-g", "")[: 2 * int(board.get("data-y", 0))],
+            int(board.get("data-t", 0)),
+            f"{text} {board['data-m'].upper()}",
         )
-        found += [(moves, WORDS[said or "as recorded"], o) for moves, said, o in pairs]
-    return found
+        for page in folder.rglob("*.html")
+        for board, text in Boards(page.read_text()).found
+        if "data-r" in board
+    ]
+
+
+class Boards(HTMLParser):
+    """Reads the boards of a page: what the script is told, and the squares."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[dict[str, str], str]] = []
+        self._board: dict[str, str] | None = None
+        self.feed(page)
+
+    def handle_starttag(self, _tag: str, attributes: Any) -> None:
+        known = dict(attributes)
+        self._board = known if known.get("class") == "bd" else None
+
+    def handle_data(self, text: str) -> None:
+        if self._board is not None:
+            self.found.append((self._board, text))
+        self._board = None
 
 
 @pytest.fixture(scope="module")

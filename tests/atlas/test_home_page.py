@@ -6,6 +6,7 @@ import pytest
 
 from conceptlrp.atlas.pages.home_page import index_script, strength_rows
 from conceptlrp.atlas.pages.layer_pages import LayerPart, label_counts
+from conceptlrp.atlas.pictures.tiles import Tile
 from conceptlrp.networks import demo_network, network_digest
 from conceptlrp.report.channel import ChannelLine
 from conceptlrp.report.channel_places import SIDE, places_of_columns
@@ -32,9 +33,21 @@ def fact(channel, **changes):
     return ChannelLine(**(known | changes))
 
 
-def part(layer, facts):
+def tile(each, **changes):
+    known = {"words": each.name, "short": each.name, "topic": "", "board": ""}
+    return Tile(**{**known, "packed": "#" * 73, "limit": 0.0123, **changes})
+
+
+def part(layer, facts, tiles=None):
     columns = np.zeros((4, len(facts)), np.float32)
-    return LayerPart(layer, tuple(facts), columns, 0.0, None, True, {})
+    tiles = tuple(tiles or map(tile, facts))
+    return LayerPart(layer, tuple(facts), tiles, columns, 0.0, True, {})
+
+
+def site(text="logits"):
+    manifest = SimpleNamespace(board_size=8)
+    store = SimpleNamespace(manifest=manifest)
+    return SimpleNamespace(title=text, target=text, unit=text, store=store)
 
 
 def read(script):
@@ -46,15 +59,20 @@ def read(script):
 def test_the_script_holds_every_channel_in_order():
     parts = [part("conv1", [fact(0), fact(1)]), part("a/b", [fact(0, name="corner")])]
 
-    found = read(index_script(parts, np.array([[1, 2], [3, 4], [5, 6]]), unit="logits"))
+    found = read(index_script(parts, np.array([[1, 2], [3, 4], [5, 6]]), site=site()))
 
     columns = found["columns"]
-    assert columns["layer"] == [0, 0, 1]
-    assert columns["channel"] == [0, 1, 0]
+    assert found["sizes"] == [2, 1]
     assert [found["names"][n] for n in columns["name"]] == ["unnamed"] * 2 + ["corner"]
-    assert columns["named"] == [0, 0, 1]
-    assert columns["share"] == [0.0123] * 3
-    assert columns["y"] == [2, 4, 6]
+    assert found["names"][: found["named"]] == ["corner"]
+    assert columns["share"] == [1.23] * 3
+    letters = found["letters"]
+    assert [letters.index(each) for each in found["places"]] == [
+        *(1, 0, 2, 0),
+        *(3, 0, 4, 0),
+        *(5, 0, 6, 0),
+    ]
+    assert len(found["boards"]) == 3 * 73
     assert found["stems"][1].startswith("a-b-")
 
 
@@ -80,9 +98,10 @@ def test_the_script_of_2000_channels_weighs_less_than_300_kb():
         for n in range(8)
     ]
 
-    script = index_script(parts, random.integers(0, 999, (2048, 2)), unit="logits")
+    script = index_script(parts, random.integers(0, 999, (2048, 2)), site=site())
 
-    assert len(script) < 300_000
+    # The page itself takes some 12 KB, and names that are rules some 30 KB more.
+    assert len(script) < 255_000
 
 
 def test_no_text_can_end_the_script():
@@ -92,7 +111,7 @@ def test_no_text_can_end_the_script():
         # A layer's name has been in a file, where half a character cannot be.
         [part(hostile[:-1], [fact(0, name=hostile, note=hostile)])],
         np.zeros((1, 2), int),
-        unit=hostile,
+        site=site(hostile),
     )
 
     assert b"<" not in script
@@ -106,7 +125,7 @@ def test_long_texts_are_cut():
         index_script(
             [part("conv1", [fact(0, name="a" * 5000, note="b " * 5000)])],
             np.zeros((1, 2), int),
-            unit="logits",
+            site=site(),
         )
     )
 

@@ -8,6 +8,8 @@ from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import Corpus
 from conceptlrp.report import layer_report
 from conceptlrp.runs import KeepOptions, attribute_corpus
+from tests.atlas.conftest import write_store
+from tests.atlas.pages_read import Page
 from tests.lrp.conftest import randomize
 from tests.othello.playouts import random_games
 
@@ -77,3 +79,19 @@ def test_an_atlas_made_with_the_network_has_maps_on_all_boards(
 
     for place in out.glob("concepts/*/*.html"):
         assert "keeps no heatmaps" not in place.read_text()
+
+
+@pytest.mark.slow
+def test_a_wide_layer_has_pages_that_are_light_and_list_every_channel(tmp_path):
+    store = write_store(tmp_path / "run.crp", layers={"wide": 200}, kept=2)
+
+    out = build_atlas(store, tmp_path / "out", count=2)
+
+    pages = [out / f"layers/wide{place}.html" for place in ("", "/2", "/3")]
+    found = [Page(path) for path in pages]
+    tiles = [sum(v.get("class") == "tile" for _, v in each.tags) for each in found]
+    assert tiles == [96, 96, 8]
+    links = {link.split("/")[-1] for each in found for link in each.links}
+    assert {f"c{channel:04d}.html" for channel in range(200)} <= links
+    assert max(path.stat().st_size for path in pages) <= 100_000
+    assert not (out / "layers/wide/4.html").exists()

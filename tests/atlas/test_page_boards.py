@@ -1,26 +1,19 @@
-import re
-import struct
-import zlib
-from xml.etree import ElementTree as ET
+from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from conceptlrp.atlas.pictures.page_boards import (
     CardMaker,
+    map_only,
     page_board,
-    png,
-    position_marks,
-    position_words,
-    sprite,
 )
-from conceptlrp.atlas.site import make_templates
-from conceptlrp.drawing.colors import LEVELS, level_colors, levels, to_rgb
 from conceptlrp.othello import Position, square_name
 from conceptlrp.reference.boards import describe_boards
 from conceptlrp.report.words.numbers import compact
 from conceptlrp.store import Ranking
-from tests.othello.playouts import random_moves
+
+LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.fixture
@@ -28,97 +21,96 @@ def midgame():
     return Position.from_transcript("f5d6c3d3c4f4f6f3e6e7d7c5f7")
 
 
-def drawn(marks, name):
-    """Squares on which runs of a class stand."""
-    path = re.search(rf'class="{name}" d="([^"]*)"', marks)
-    found = set()
-    for x, y, length in re.findall(r"M(\d+) (\d+)h([\d.]+)", path[1] if path else ""):
-        found |= {(int(x) + i, int(y)) for i in range(int(float(length)) + 1)}
-    return found
+class Boards(HTMLParser):
+    """Reads boards as the script does."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.data = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        assert tag == "span"
+        self.data.append(dict(attributes))
+
+    def handle_data(self, text):
+        self.found.append(text)
 
 
-def squares(word):
-    return {(s % 8, s // 8) for s in range(64) if word >> s & 1}
+def read(board):
+    """Read a board back: its attributes, its squares, and its heatmap."""
+    parser = Boards(board)
+    (data,), (text,) = parser.data, parser.found
+    letters, largest = data.get("data-h", ""), float(data.get("data-s", 0))
+    heat = [(LETTERS.index(c) - 30) / 30 * largest for c in letters]
+    return data, text, np.array(heat)
 
 
-def test_discs_and_legal_moves_stand_where_the_position_has_them(midgame):
-    marks = position_marks(midgame)
+def test_discs_stand_where_the_position_has_them(midgame):
+    data, text, _ = read(page_board(midgame))
 
-    assert drawn(marks, "k") == squares(midgame.black | midgame.white)
-    assert drawn(marks, "w") == squares(midgame.white)
-    assert drawn(marks, "l") == {(s % 8, s // 8) for s in midgame.legal_moves}
-
-
-def test_runs_do_not_reach_around_the_edge_of_the_board():
-    full = Position(0, 2**64 - 1)
-
-    marks = position_marks(full)
-
-    assert drawn(marks, "k") == {(x, y) for x in range(8) for y in range(8)}
-    assert marks.count("h7.1") == 2 * 8
+    assert text == midgame.obf().split()[0]
+    assert (data["data-m"], data["data-l"]) == ("o", "f7")
+    assert "data-k" not in data
 
 
-def test_the_explained_move_has_a_cross_and_no_dot(midgame):
-    square = midgame.legal_moves[0]
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_the_heatmap_can_be_read_back_to_a_thirtieth(midgame, scale):
+    heatmap = np.random.default_rng(0).normal(size=(8, 8)) * scale
 
-    marks = position_marks(midgame, mark=square)
+    _, _, heat = read(page_board(midgame, heatmap=heatmap))
 
-    place = square % 8, square // 8
-    assert place not in drawn(marks, "l")
-    assert f'<use href="#cross" x="{place[0]}" y="{place[1]}"/>' in marks
-
-
-def test_the_heatmap_can_be_read_back_from_the_picture():
-    heatmap = np.random.default_rng(0).normal(size=(8, 8))
-
-    svg = page_board(8, "", "", heatmap=heatmap, limit=2.0)
-
-    found = np.zeros((8, 8), int)
-    for step, color in enumerate(level_colors(), start=-LEVELS):
-        for d in re.findall(rf'stroke="{color}" d="([^"]*)"', svg) if step else []:
-            for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)", d):
-                found[int(y), int(x) : int(x) + int(length)] = step
-    np.testing.assert_array_equal(found, levels(heatmap, 2.0))
+    largest = np.abs(heatmap).max()
+    assert np.abs(heat.reshape(8, 8) - heatmap).max() <= largest / 60 + largest * 1e-3
 
 
-def test_a_board_tells_its_position_in_words(midgame):
-    words = position_words(midgame, mark=midgame.legal_moves[0])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_has_no_colour(midgame, bad):
+    heatmap = np.zeros((8, 8))
+    heatmap[0, :2] = 1.0, bad
 
-    assert words.startswith("White to move, explained move ")
-    assert words.endswith("last move f7, 9 black and 8 white discs")
+    _, _, heat = read(page_board(midgame, heatmap=heatmap))
 
-
-@pytest.mark.parametrize("size", [6, 8])
-def test_a_board_with_its_kit_is_well_formed(size):
-    position = Position.start(size)
-    heatmap = np.ones((8, 8))
-
-    svg = page_board(size, '"<b>&', position_marks(position), heatmap=heatmap, limit=1)
-    pictures = make_templates("conceptlrp.atlas").get_template("pictures.html").module
-    kit = pictures.board_kit(size)
-
-    root = ET.fromstring(f"<div>{kit}{svg}</div>")
-    ids = {each.get("id") for each in root.iter() if each.get("id")}
-    uses = {each.get("href")[1:] for each in root.iter("use")}
-    assert uses <= ids
-    assert root[1].get("aria-label") == '"<b>&'
+    assert heat.tolist() == [1.0, *[0.0] * 63]
 
 
-def test_a_board_takes_at_most_1800_bytes_even_over_noise():
-    random = np.random.default_rng(0)
-    for moves in random_moves(4, seed=1):
-        position = Position.start()
-        for move in moves[:40]:
-            if position.must_pass:
-                position = position.play(64)
-            position = position.play(int(move))
-        noise = random.uniform(-1, 1, (8, 8))
+def test_a_map_of_zeros_is_no_map(midgame):
+    assert page_board(midgame, heatmap=np.zeros((8, 8))) == page_board(midgame)
 
-        marks = position_marks(position, mark=0)
-        words = position_words(position, mark=0)
 
-        board = page_board(8, words, marks, heatmap=noise, limit=1.0)
-        assert len(board) <= 1800
+def test_a_6x6_board_has_36_squares_and_names_its_own(midgame):
+    position = Position.start(6).play("c2")
+    heatmap = np.arange(64.0).reshape(8, 8)
+
+    data, text, heat = read(page_board(position, heatmap=heatmap, mark=9))
+
+    assert (len(text), len(heat), data["data-n"]) == (36, 36, "6")
+    assert (data["data-l"], data["data-k"]) == ("c2", "a1")
+    assert page_board(position, heatmap=heatmap[1:7, 1:7]) == page_board(
+        position, heatmap=heatmap
+    )
+    assert read(map_only(6, heatmap))[1] == "-" * 36
+
+
+def test_what_is_known_is_quoted():
+    data, _, _ = read(page_board(Position.start(), p='"<b>&'))
+
+    assert data["data-p"] == '"<b>&'
+
+
+def test_a_board_takes_at_most_400_bytes_with_its_game(store):
+    row = int(np.argmax(np.asarray(store.positions.ply)))
+    noise = np.random.default_rng(0).uniform(-1, 1, (8, 8))
+
+    board = CardMaker(store).board(row, heatmap=noise)
+
+    assert len(board) <= 400
+    data, _, _ = read(board)
+    moves = data["data-g"][: 2 * int(data["data-y"])]
+    position = store.positions.position(row)
+    turned = Position.from_transcript(moves).turned(int(data.get("data-t", 0)))
+    assert page_board(turned) == page_board(position)
+    assert data["data-r"] == str(row)
 
 
 def cards(store, rows, scores, **options):
@@ -160,39 +152,3 @@ def test_boards_come_in_the_order_of_the_rows(store):
 
     assert [card.row for card in found] == [9, 3, 9]
     assert found[0].svg == found[2].svg
-
-
-def read_png(content):
-    """Decode an unfiltered 8-bit RGB picture, checking every chunk's sum."""
-    assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    chunks, at = {}, 8
-    while at < len(content):
-        (length,) = struct.unpack_from(">I", content, at)
-        kind, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
-        check = struct.unpack_from(">I", content, at + 8 + length)[0]
-        assert check == zlib.crc32(kind + body)
-        chunks[kind] = body
-        at += 12 + length
-    width, height, depth, color = struct.unpack_from(">IIBB", chunks[b"IHDR"])
-    assert (depth, color) == (8, 2)
-    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8)
-    return lines.reshape(height, 1 + 3 * width)[:, 1:].reshape(height, width, 3)
-
-
-def test_a_picture_is_read_back_pixel_by_pixel():
-    rgb = np.random.default_rng(0).integers(0, 256, (5, 9, 3), dtype=np.uint8)
-
-    np.testing.assert_array_equal(read_png(png(rgb)), rgb)
-
-
-def test_every_channel_has_its_tile_on_a_scale_of_its_own():
-    maps = np.random.default_rng(0).normal(size=(5, 8, 8))
-    maps[3] *= 1000
-
-    picture = sprite(maps, columns=3)
-
-    assert picture.shape == (16, 24, 3)
-    largest = np.abs(maps[3]).max()
-    tile = picture[8:16, 0:8]
-    assert (tile.astype(int) - to_rgb(maps[3], largest)).__abs__().max() <= 12
-    assert (picture[8:16, 16:24] == 255).all()

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from conceptlrp.atlas import build, build_single_file
+from conceptlrp.atlas import build, build_atlas, build_single_file
 from conceptlrp.errors import ConceptLRPError, OutputExistsError
 from tests.atlas.conftest import LAYERS
 from tests.atlas.pages_read import Page
@@ -18,12 +18,20 @@ def page(store, tmp_path_factory):
 
 
 def packed(path):
+    """Read the pages as the script does: title, header, content and looks of each."""
     text = path.read_text("utf-8")
-    found = re.search(r"window\.ATLAS_PAGES=(\{.*?\});</script>", text)
-    return {
-        address: json.loads(zlib.decompress(b64decode(content), wbits=-15))
-        for address, content in json.loads(found[1]).items()
-    }
+    known = re.search(r"ATLAS_START\]=(\[.*?\]);</script>", text)
+    pages, begun, shared = json.loads(known[1])
+    found = {}
+    for address, content in pages.items():
+        stream = b64decode(begun) + b64decode(content)
+        whole = zlib.decompress(stream, wbits=-15)[shared:]
+        (title, top, main, looks), boards = json.loads(whole)
+        assert main.count("\0") == len(boards)
+        for board in boards:
+            main = main.replace("\0", board, 1)
+        found[address] = title, top, main, looks
+    return found
 
 
 def test_one_file_holds_every_page(page):
@@ -37,6 +45,14 @@ def test_one_file_holds_every_page(page):
         assert title
         assert "crumbs" in top
         assert "<h1" in main
+
+
+def test_pages_of_one_file_are_those_of_the_folder(store, page, tmp_path):
+    folder = build_atlas(store, tmp_path / "atlas")
+
+    for address, (title, top, main, _) in packed(page).items():
+        text = (folder / address).read_text("utf-8")
+        assert all(part in text for part in (title, top, main))
 
 
 def test_one_file_asks_for_no_other(page):

@@ -3,12 +3,14 @@
     python tests/benchmarks/atlas.py [--quick] [--workers 2]
 
 Makes a store of random numbers, 8 layers of 256 channels with eight reference boards
-each, builds its atlas from nothing, by processes, and again over itself; then searches
-it in chromium, if there is one.
+each, builds its atlas from nothing, by processes, and again over itself, and one file
+of one layer; weighs them, and searches the first page in chromium, if there is one.
+Seconds of processor time are of all processes.
 """
 
 import argparse
 import gzip
+import resource
 import statistics
 import tempfile
 import time
@@ -16,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from conceptlrp.atlas import build_atlas
+from conceptlrp.atlas import build_atlas, build_single_file
 from conceptlrp.store import Store
 from tests.atlas.conftest import write_store
 
@@ -29,16 +31,23 @@ def make_store(path: Path, *, layers: int, channels: int, games: int) -> Store:
     return write_store(path, games=games, layers=names, players=players, kept=8)
 
 
+def processor() -> float:
+    """Seconds of processor time of this process and of those it has waited for."""
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = [resource.getrusage(each) for each in whose]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
 @contextmanager
 def timed(name: str) -> Iterator[None]:
-    start, processor = time.perf_counter(), time.process_time()
+    start, before = time.perf_counter(), processor()
     yield
-    wall, used = time.perf_counter() - start, time.process_time() - processor
-    print(f"{name:<34}{wall:8.1f} s   {used:8.1f} s of this process")
+    wall, used = time.perf_counter() - start, processor() - before
+    print(f"{name:<34}{wall:8.1f} s   {used:8.1f} s of processor time")
 
 
 def show_weights(atlas: Path) -> None:
-    for kind in ("concepts", "layers", "index.html", "index.js", "atlas.js"):
+    for kind in ("concepts", "layers", "index.html", "index.js", "atlas.js", "home.js"):
         found = (
             [atlas / kind] if "." in kind else sorted((atlas / kind).rglob("*.html"))
         )
@@ -50,12 +59,18 @@ def show_weights(atlas: Path) -> None:
             f"{largest:7.1f} KB; gzipped median "
             f"{statistics.median(packed) / 1e3:.1f} KB"
         )
-    total = sum(path.stat().st_size for path in atlas.rglob("*") if path.is_file())
-    print(f"all files {total / 1e6:.0f} MB")
+    files = [path for path in atlas.rglob("*") if path.is_file()]
+    total = sum(path.stat().st_size for path in files)
+    largest = max(path.stat().st_size for path in atlas.rglob("*.html"))
+    home = sum((atlas / name).stat().st_size for name in ("index.html", "index.js"))
+    print(
+        f"{total / 1e6:.1f} MB in {len(files)} files; largest page "
+        f"{largest / 1e3:.0f} KB; home (index.html and index.js) {home / 1e3:.0f} KB"
+    )
 
 
 def show_search(atlas: Path) -> None:
-    """Time from a key to the table and map drawn anew, in chromium."""
+    """Time from a key to the gallery and map drawn anew, in chromium."""
     import shutil
 
     from playwright.sync_api import sync_playwright
@@ -81,7 +96,7 @@ def show_search(atlas: Path) -> None:
         page = browser.new_page()
         start = time.perf_counter()
         page.goto((atlas / "index.html").as_uri())
-        page.wait_for_selector("#found tbody tr")
+        page.wait_for_selector("#tiles .bd.drawn")
         print(f"first page shown after {1e3 * (time.perf_counter() - start):.0f} ms")
         times = [page.evaluate(script, KEYS)[place] for place in range(len(KEYS))]
         browser.close()
@@ -107,6 +122,10 @@ def main() -> None:
             other = build_atlas(store, at / "more", workers=options.workers)
         with timed("again, nothing changed"):
             build_atlas(store, at / "more", workers=options.workers, overwrite=True)
+        alone = make_store(at / "one.crp", layers=1, channels=channels, games=games)
+        with timed(f"one file of {channels} channels"):
+            single = build_single_file(alone, at / "one.html")
+        print(f"one file: {single.stat().st_size / 1e6:.2f} MB")
         same = all(
             path.read_bytes() == (other / path.relative_to(atlas)).read_bytes()
             for path in atlas.rglob("*")

@@ -3,7 +3,8 @@
 Usage: ``python tests/benchmarks/explorer.py [--quick]``. Explains positions of the
 games that ship, serves the store on the loopback, and asks for pages of positions that
 were not asked for before. The time of the server's processor says what a quiet machine
-would take at least; the latency is what it took.
+would take at least; the latency is what it took. Beside them stands one pass forward
+and backward through the network alone, in the same run.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -27,12 +29,12 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from conceptlrp.networks import demo_corpus, demo_network
-from conceptlrp.othello import Corpus, Position
+from conceptlrp.othello import Corpus, Position, square_name
 from conceptlrp.runs import RunOptions, attribute_corpus
 from tests.benchmarks.report import machine
 
-#: Median of the page of a position on a quiet machine, in milliseconds.
-GOAL = 100.0
+#: Medians of a new position and of a step of a slider, on a quiet machine, in ms.
+GOALS = (80.0, 100.0)
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -70,14 +72,21 @@ def serving(store: Path) -> Iterator[Server]:
         if found is None:
             msg = f"the server did not start: {line}"
             raise RuntimeError(msg)
-        with httpx.Client(base_url=found[0], timeout=60) as client:
-            yield Server(client, process.pid)
-        process.terminate()
+        try:
+            with httpx.Client(base_url=found[0], timeout=60) as client:
+                yield Server(client, process.pid)
+        finally:
+            process.terminate()
 
 
 def start_of(position: Position) -> str:
     """Write a position as it stands in an address."""
     return position.obf().replace(" ", "")
+
+
+def has_choice(position: Position) -> bool:
+    """Whether there are two moves to set side by side."""
+    return len(position.legal_moves) > 1
 
 
 def requests_of(corpus: Corpus) -> dict[str, Callable[[int], str]]:
@@ -87,13 +96,49 @@ def requests_of(corpus: Corpus) -> dict[str, Callable[[int], str]]:
     def channel(row: int) -> str:
         return f"/?start={starts[row]}&layer=conv3&channel={row % 64}"
 
+    games = [corpus.transcript(row, whole=True) for row in range(len(corpus))]
+    legal = [
+        [square_name(each) for each in corpus.position(row).legal_moves]
+        for row in range(len(corpus))
+    ]
     return {
         "position: moves, heatmap, top channels": lambda row: f"/?start={starts[row]}",
         "the same asked again": lambda row: f"/?start={starts[row]}",
         "one channel of it, with reference boards": channel,
+        "a step of a game": lambda row: f"/?moves={games[0]}&ply={row % 60}",
+        "a step of a slider": lambda row: (
+            f"/?start={starts[0]}&layer=conv3&channel=9"
+            f"&change:conv3:9={row / 20:g}&change:conv4:2=mean"
+        ),
+        "heatmap of a channel": lambda row: (
+            f"/heatmap.json?start={starts[0]}&layer=conv3&channel={row % 64}"
+        ),
+        "two moves": lambda row: (
+            f"/?start={starts[row]}&move={legal[row][0]}&against={legal[row][-1]}"
+        ),
+        "search, 100 simulations": lambda row: f"/?start={starts[row]}&search=100",
+        "similar positions": lambda row: f"/?start={starts[row]}&similar=conv3",
         "heatmap of the value": lambda row: f"/?start={starts[row]}&show=value",
         "JSON": lambda row: f"/position.json?start={starts[row]}",
     }
+
+
+def bare_pass(corpus: Corpus, count: int) -> tuple[str, ...]:
+    """Time a pass forward and backward of the best move of single positions."""
+    network, seconds, cpu = demo_network(), [], 0.0
+    boards = corpus.own, corpus.opponent
+    planes = torch.from_numpy(network.encoding.bitboards(*boards, size=8))
+    for row in range(count + 1):
+        one = planes[row : row + 1].requires_grad_()
+        before, start = time.process_time(), time.perf_counter()
+        network(one)[0].max().backward()
+        if row:
+            seconds.append(time.perf_counter() - start)
+            cpu += time.process_time() - before
+    cuts = statistics.quantiles(seconds, n=20, method="inclusive")
+    figures = (statistics.median(seconds), cuts[-1], cpu / count)
+    name = "one pass forward and backward, nothing else"
+    return (name, *(f"{1000 * each:.1f}" for each in figures), "")
 
 
 def measured_row(
@@ -126,18 +171,21 @@ def main() -> None:
     options = parser.parse_args()
     count = 20 if options.quick else 100
     corpus = demo_corpus().unique(symmetry=True).sample(1000, seed=0)
+    corpus = corpus[[row for row in range(1000) if has_choice(corpus.position(row))]]
     about = ", ".join(f"{name} {value}" for name, value in machine().items())
     table = Table("request", "median ms", "95th percentile ms", "processor ms", "KB")
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "run.crp"
         attribute_corpus(demo_network(), corpus, store, run=RunOptions(name="demo"))
         with serving(store) as server:
+            table.add_row(*bare_pass(corpus, count))
             server.client.get("/")
             for name, address in requests_of(corpus).items():
                 table.add_row(*measured_row(name, server, address, count))
     load = os.getloadavg()[0]
     table.caption = (
-        f"{count} positions each; load {load:.1f}; goal {GOAL:.0f} ms median"
+        f"{count} positions each; load {load:.1f}; goals {GOALS[0]:.0f} ms median for "
+        f"a position, {GOALS[1]:.0f} for a step of a slider"
     )
     console = Console()
     console.print(about)

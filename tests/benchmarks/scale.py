@@ -48,7 +48,7 @@ def write_store(path: Path, n: int) -> None:
     from conceptlrp.runs.stages import make_plan
 
     corpus, network = _corpus(n), _network()
-    run = runs.RunOptions(shard_size=4096)
+    run = runs.RunOptions()
     spec, explainer = make_spec(path, network, (None, None), [_LAYER], "played", run)
     keep = runs.KeepOptions(detail="sums", references=0)
     create_run(path, make_plan(spec, explainer, corpus, keep, run, 0), corpus)

@@ -266,7 +266,7 @@ def test_a_row_outside_the_store_is_refused(blob_store):
 
 
 def test_an_unknown_estimator_is_refused(blob_store):
-    with pytest.raises(ValueError, match="estimator 'leiden' is not known"):
+    with pytest.raises(ValueError, match="unknown estimator 'leiden'"):
         clustered(blob_store, "conv1", estimator="leiden")
     with pytest.raises(TypeError, match="estimator is a int, expected a scikit-learn"):
         clustered(blob_store, "conv1", estimator=7)

@@ -203,7 +203,7 @@ def test_networkx_that_is_not_installed_is_named(graph, monkeypatch):
 def test_unknown_targets_and_numbers_are_refused(graph):
     with pytest.raises(TargetError, match="no target 'd3', expected one of played, va"):
         strongest_paths(graph, target="d3")
-    with pytest.raises(ValueError, match="0 paths are asked for"):
+    with pytest.raises(ValueError, match="k is 0, expected at least 1"):
         strongest_paths(graph, 0)
 
 

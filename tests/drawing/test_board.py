@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from conceptlrp.drawing import board_svg
-from conceptlrp.drawing.colors import LEVELS, level_colors, levels
+from conceptlrp.drawing.board import CORE, TINT, UNDER
+from conceptlrp.drawing.colors import AGAINST, FELT, FOR, LEVELS, levels
 from conceptlrp.othello import Position, parse_square
 from tests.othello.playouts import random_moves
 
@@ -30,14 +31,35 @@ def points(d):
     return {(int(x), int(y)) for x, y in re.findall(r"M(-?\d+) (-?\d+)h0", d)}
 
 
-def drawn_levels(svg, n):
-    """Read the heatmap back from the picture."""
-    found = np.zeros((n, n), int)
-    for step, color in enumerate(level_colors(), start=-LEVELS):
-        for d in paths(svg, stroke=color) if step else []:
-            for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)", d):
-                found[int(y), int(x) : int(x) + int(length)] = step
+def drawn_levels(svg, taken):
+    """Read the heatmap back from the colours of the squares."""
+    found = np.zeros(taken.shape, int)
+    for color, sign in ((FOR, 1), (AGAINST, -1)):
+        for path in ET.fromstring(svg).iter(f"{SVG}path"):
+            if path.get("stroke") != color or path.get("stroke-opacity") is None:
+                continue
+            for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)", path.get("d")):
+                place = int(y), slice(int(x), int(x) + int(length))
+                full = UNDER if taken[place].all() else TINT
+                step = float(path.get("stroke-opacity")) / full * LEVELS
+                found[place] = sign * round(step)
     return found
+
+
+def drawn_cores(svg):
+    """Read the squares with a coloured core, and its part of the largest area."""
+    return {
+        place: (float(path.get("stroke-width")) / CORE) ** 2 * sign
+        for color, sign in ((FOR, 1), (AGAINST, -1))
+        for path in ET.fromstring(svg).iter(f"{SVG}path")
+        if path.get("stroke") == color and path.get("stroke-width")
+        for place in points(path.get("d"))
+    }
+
+
+def taken_squares(position):
+    word = position.black | position.white
+    return np.array([word >> s & 1 for s in range(64)], bool).reshape(8, 8)
 
 
 def test_discs_stand_where_the_position_has_them(midgame):
@@ -56,23 +78,33 @@ def test_the_heatmap_can_be_read_back_from_the_picture(midgame):
 
     svg = board_svg(midgame, heatmap=heatmap, limit=2.0)
 
-    np.testing.assert_array_equal(drawn_levels(svg, 8), levels(heatmap, 2.0))
+    taken = taken_squares(midgame)
+    steps = levels(heatmap, 2.0)
+    np.testing.assert_array_equal(drawn_levels(svg, taken), steps)
+    cores = drawn_cores(svg)
+    assert set(cores) == {
+        (x, y) for y, x in zip(*np.nonzero(taken & (np.abs(steps) > 1)), strict=True)
+    }
+    for (x, y), area in cores.items():
+        assert area == pytest.approx(steps[y, x] / LEVELS, abs=0.02)
 
 
-def test_discs_leave_room_for_the_colour_of_their_square(midgame):
+def test_discs_are_as_large_with_a_heatmap_as_without(midgame):
     svg = board_svg(midgame, heatmap=np.ones((8, 8)))
 
-    assert paths(svg, stroke_width="0.72")
+    assert paths(svg, stroke_width="0.82") == paths(
+        board_svg(midgame), stroke_width="0.82"
+    )
 
 
-def test_a_map_of_zeros_is_a_white_board(midgame):
+def test_a_map_of_zeros_is_the_bare_board(midgame):
     svg = board_svg(midgame, heatmap=np.zeros((8, 8)))
 
-    assert not drawn_levels(svg, 8).any()
-    assert paths(svg, fill="#fff")
+    assert svg == board_svg(midgame)
+    assert paths(svg, fill=FELT)
 
 
-def test_a_board_of_a_page_takes_at_most_2500_bytes_even_over_noise():
+def test_a_board_takes_at_most_5600_bytes_even_over_noise():
     random = np.random.default_rng(0)
     for moves in random_moves(4, seed=1):
         position = Position.start()
@@ -82,7 +114,7 @@ def test_a_board_of_a_page_takes_at_most_2500_bytes_even_over_noise():
             position = position.play(int(move))
         noise = random.uniform(-1, 1, (8, 8))
 
-        assert len(board_svg(position, heatmap=noise, mark=0)) <= 3200
+        assert len(board_svg(position, heatmap=noise, mark=0)) <= 5600
 
 
 def test_the_same_arguments_give_the_same_picture(midgame):
@@ -131,15 +163,15 @@ def test_the_marked_move_has_a_cross_and_no_dot(midgame):
     assert len(paths(svg, stroke_width=".11")) == 1
 
 
-@pytest.mark.parametrize(("moves", "color"), [("f5", "#fff"), ("f5d6", "#000")])
-def test_the_last_move_is_a_dot_of_the_other_colour(moves, color):
+@pytest.mark.parametrize("moves", ["f5", "f5d6"])
+def test_the_square_of_the_last_move_has_a_frame(moves):
     position = Position.from_transcript(moves)
 
-    (dot,) = paths(board_svg(position), stroke=color, stroke_width=".2")
+    (frame,) = paths(board_svg(position), stroke_width=".07")
 
     last = parse_square(moves[-2:])
-    assert points(dot) == {(last % 8, last // 8)}
-    assert not paths(board_svg(position, last=False), stroke_width=".2")
+    assert frame == f"M{last % 8 - 0.45:g} {last // 8 - 0.45:g}h.9v.9h-.9z"
+    assert not paths(board_svg(position, last=False), stroke_width=".07")
 
 
 def test_a_6x6_board_has_36_squares():
@@ -149,7 +181,7 @@ def test_a_6x6_board_has_36_squares():
     svg = board_svg(position, heatmap=heatmap, coordinates=False)
 
     assert 'viewBox="0 0 6 6"' in svg
-    assert points(paths(svg, stroke_width="0.64")[0]) == {(2, 2), (3, 3)}
+    assert points(paths(svg, stroke_width="0.74")[0]) == {(2, 2), (3, 3)}
     assert svg == board_svg(position, heatmap=heatmap[1:7, 1:7], coordinates=False)
 
 

@@ -13,23 +13,32 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import httpx
 import numpy as np
 import pytest
+from torch import Tensor, nn
 
-from conceptlrp.errors import StoreError
+from conceptlrp.atlas.pictures.page_boards import heat_text
+from conceptlrp.atlas.site import position_page
+from conceptlrp.errors import FileFormatError, StoreError
 from conceptlrp.explorer import ExplorerEngine, connections, explorer_app
 from conceptlrp.explorer.app import _HEADERS, MAX_QUERY, bound_socket, check_host
-from conceptlrp.lrp import Intervention
+from conceptlrp.explorer.state import parse_state
+from conceptlrp.lrp import Explainer, Intervention
 from conceptlrp.lrp.baselines import mean_baseline
 from conceptlrp.lrp.one_call import store_explainer
-from conceptlrp.networks import OthelloNet, demo_network
+from conceptlrp.networks import OthelloNet, adapt, demo_network
+from conceptlrp.networks.planes import squares_of_actions
 from conceptlrp.othello import Corpus, Position, square_name
 from conceptlrp.report import position_report
-from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.position import move_policies, store_row
+from conceptlrp.report.stored_layer import StoredResults
+from conceptlrp.report.words.numbers import percent
 from conceptlrp.runs import attribute_corpus
+from conceptlrp.selfplay.puct import NetworkEvaluator, SearchOptions, search
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 from tests.explorer.client import Client
 from tests.explorer.conftest import LAYERS
@@ -66,7 +75,7 @@ def test_the_policy_is_that_of_the_network(client, explained_store) -> None:
 
     text = page(client, moves=TRANSCRIPT)
 
-    rows = re.findall(r'id="move-(\w+)".*?</span>([^<]+)</td>', text)
+    rows = re.findall(r'id="move-(\w+)".*?</i></span>([^<]+)</td>', text)
     expected = [(each.move, percent(each.probability)) for each in report.policy]
     assert [(move, html.unescape(found)) for move, found in rows] == expected
 
@@ -76,7 +85,7 @@ def test_every_heatmap_is_shown_with_top_channels_of_every_layer(client, show) -
     text = page(client, moves=TRANSCRIPT, move="f6", against="c5", show=show)
 
     titles = {"move": "Move f6", "value": "Value", "contrast": "Move f6 rather than c5"}
-    assert f"<h1>{titles[show]} <small>" in text
+    assert f">{titles[show]} <small>" in text
     for layer in LAYERS:
         cards = set(re.findall(rf"layer={layer}&amp;channel=(\d+)#channel", text))
         assert 8 <= len(cards) <= 64
@@ -98,8 +107,8 @@ def test_a_click_does_what_was_chosen(client, click) -> None:
     href = html.unescape(re.search(r'id="square-d6" href="([^"]+)"', text)[1])
     after = page(client, **dict(re.findall(r"[?&](\w+)=([^&]*)", href)))
     expected = {
-        "explain": "<h1>Move d6 ",
-        "contrast": "<h1>Move f6 rather than d6 ",
+        "explain": ">Move d6 ",
+        "contrast": ">Move f6 rather than d6 ",
         "play": "black to move",
         "set": "0 letters",
     }
@@ -122,7 +131,7 @@ def test_shift_and_click_contrast_with_the_explained_move(client) -> None:
         re.search(r'id="square-d6"[^>]*data-contrast="([^"]+)"', text)[1]
     )
 
-    assert "<h1>Move f6 rather than d6 " in client.get(href).text
+    assert ">Move f6 rather than d6 " in client.get(href).text
 
 
 def test_a_channel_is_shown_large_with_its_reference_boards(client, engine) -> None:
@@ -192,7 +201,7 @@ def test_boards_that_no_game_reaches_are_explained_too(client, start) -> None:
 def test_a_side_without_a_move_passes(client) -> None:
     # White cannot move, black can.
     text = page(client, start="XO" + "-" * 62 + "O")
-    assert "<h1>Pass " in text
+    assert ">Pass " in text
 
     href = html.unescape(re.search(r'id="play-pa" href="([^"]+)"', text)[1])
 
@@ -202,7 +211,8 @@ def test_a_side_without_a_move_passes(client) -> None:
 def test_a_page_without_the_script_has_everything(client) -> None:
     text = page(client, moves=TRANSCRIPT)
 
-    assert re.findall(r"<script[^>]*>", text) == ['<script src="/explorer.js" defer>']
+    scripts = [f'<script src="/{name}.js" defer>' for name in ("board", "explorer")]
+    assert re.findall(r"<script[^>]*>", text) == scripts
     assert "onclick" not in text
     assert not re.search(r'(src|href)="(https?:)?//', text)
 
@@ -265,7 +275,8 @@ ADDRESSES = (
     "/",
     "/?layer=conv1&channel=1",
     "/position.json",
-    "/steering.json?layer=conv1&channel=1&change=zero",
+    "/steering.json?change:conv1:1=0",
+    "/heatmap.json?layer=conv1&channel=1",
 )
 
 
@@ -322,28 +333,29 @@ def test_a_store_that_changes_while_it_is_read_is_said(
     assert client.get("/position.json").status_code == 200
 
 
-def steered(client: Client, change: str) -> str:
-    text = page(client, moves=TRANSCRIPT, layer="conv4", channel="3", change=change)
-    return text[text.index('id="steered"') : text.index("Reference boards")]
+STEERED = {"change:conv4:3": "0", "change:conv1:2": "mean", "change:conv4:5": "-1.5"}
 
 
-@pytest.mark.parametrize("change", ["zero", "mean", "2", "-1.5"])
-def test_a_channel_is_steered_as_the_explainer_intervenes(
-    client, explained_store, change
+def interventions(store: Store, explainer: Explainer) -> list[Intervention]:
+    mean = mean_baseline(explainer, store.positions).maps["conv1"][2]
+    return [
+        Intervention("conv4", 3, value=0.0),
+        Intervention("conv1", 2, value=mean),
+        Intervention("conv4", 5, action="scale", value=-1.5),
+    ]
+
+
+@pytest.mark.parametrize("changed", [1, 2, 3])
+def test_channels_are_steered_as_the_explainer_intervenes(
+    client, explained_store, changed
 ) -> None:
     explainer = store_explainer(explained_store, demo_network())
     position = Position.from_transcript(TRANSCRIPT)
-    mean = mean_baseline(explainer, explained_store.positions).maps["conv4"][3]
-    action = "scale" if change in ("2", "-1.5") else "set"
-    value = (
-        {"zero": 0.0, "mean": mean}.get(change) if action == "set" else float(change)
-    )
-    found = explainer.intervene(
-        position, Intervention("conv4", 3, action=action, value=value)
-    )
+    made = interventions(explained_store, explainer)[:changed]
+    found = explainer.intervene(position, [made])
+    items = {"moves": TRANSCRIPT, **dict(list(STEERED.items())[:changed])}
 
-    text = steered(client, change)
-    items = {"moves": TRANSCRIPT, "layer": "conv4", "channel": "3", "change": change}
+    text = page(client, **items)
     content = client.get(f"/steering.json?{urlencode(items)}").json()
 
     np.testing.assert_allclose(content["logits"], found.logits)
@@ -351,38 +363,52 @@ def test_a_channel_is_steered_as_the_explainer_intervenes(
     assert f"<b>{effect(float(np.tanh(found.value[0, 0])))}</b> after" in text
     best = square_name(int(found.best[0, 0]))
     assert re.search(rf"move stays {best}|<b>{best}</b> becomes the best", text)
-    rows = re.findall(r'<th scope="row">(\w+)</th>', text)
-    assert len(rows) == min(10, len(position.legal_moves))
+    after = move_policies(position, found.logits[0, 0])
+    rows = re.findall(r'id="move-(\w+)".*?<td>.*?<td>.*?</span>([^<]+)</td>', text)
+    expected = {each.move: percent(each.probability) for each in after}
+    assert {move: html.unescape(shown) for move, shown in rows} == expected
+    assert len(re.findall(r"<li><div><a class=.place.", text)) == changed
 
 
 def test_a_changed_move_is_said(client, engine) -> None:
     position = Position.from_transcript(TRANSCRIPT)
     found = {
-        channel: engine.steer(position, "conv4", channel, "zero")
+        channel: engine.steer(position, (("conv4", channel, "0"),))
         for channel in range(64)
     }
     channel = next(c for c, each in found.items() if each.changed.any())
 
-    text = page(
-        client, moves=TRANSCRIPT, layer="conv4", channel=str(channel), change="zero"
-    )
+    text = page(client, moves=TRANSCRIPT, **{f"change:conv4:{channel}": "0"})
 
     new = square_name(int(found[channel].best[0, 0]))
     assert f"<b>{new}</b> becomes the best move in place of " in text
 
 
-def test_a_change_stays_while_channels_are_gone_through(client) -> None:
-    items = {"layer": "conv4", "channel": "3", "change": "zero"}
-    text = page(client, **items)
+def test_a_change_stays_on_the_way_through_channels_and_the_game(client) -> None:
+    items = {"moves": TRANSCRIPT, "layer": "conv4", "channel": "3"}
+    text = page(client, **items, **STEERED)
 
-    following = html.unescape(
-        re.search(r'id="channel-next"[^>]*href="([^"]+)"', text)[1]
-    )
-    closed = html.unescape(re.search(r'id="channel-close" href="([^"]+)"', text)[1])
+    ids = ("channel-next", "channel-close", "game-previous", "square-f6", "place-undo")
+    found = {
+        name: html.unescape(re.search(rf'id="{name}"[^>]*href="([^"]+)"', text)[1])
+        for name in ids
+    }
 
-    assert "change=zero" in following
-    assert "change" not in closed
-    assert 'id="steered"' in client.get(following.partition("#")[0]).text
+    assert {href.count("change%3A") for href in found.values()} == {3}
+    assert 'id="steered"' in client.get(found["channel-next"]).text
+
+
+def test_a_channel_is_changed_and_left_again_by_links(client) -> None:
+    text = page(client, layer="conv4", channel="3")
+
+    def link(text: str, name: str) -> str:
+        return html.unescape(re.search(rf'id="{name}" href="([^"]+)"', text)[1])
+
+    mean = client.get(link(text, "change-it-5")).text
+    after = client.get(link(mean, "change-it-1")).text
+
+    assert "set to its mean" in mean
+    assert "Changed channels" not in after
 
 
 def test_steering_without_a_change_is_refused(client) -> None:
@@ -392,7 +418,293 @@ def test_steering_without_a_change_is_refused(client) -> None:
     assert "Nothing is changed; give" in html.unescape(reply.text)
 
 
-PLACES = ["/", "/position.json", "/style.css", "/explorer.css", "/explorer.js"]
+def test_the_map_of_a_channel_is_that_of_the_shown_output(client, engine) -> None:
+    items = {"moves": TRANSCRIPT, "layer": "conv4", "channel": "3", "show": "value"}
+    report = engine.report(Position.from_transcript(TRANSCRIPT), None, None)
+    heatmap = report.value_output.layers["conv4"].maps[3]
+
+    found = client.get(f"/heatmap.json?{urlencode(items)}").json()
+
+    assert (found["h"], found["s"]) == heat_text(heatmap)
+    assert found["place"] == "conv4:3"
+    assert client.get("/heatmap.json").status_code == 400
+
+
+def named_channels(store: Store) -> StoredResults:
+    """Name the even channels, as if that were found for the value."""
+    places = [(layer, channel) for layer in LAYERS for channel in range(0, 64, 2)]
+    found = StoredResults(store, "value")
+    # In place of what these would read.
+    vars(found)["names"] = {place: "name {}-{}".format(*place) for place in places}
+    vars(found)["badges"] = dict.fromkeys(places, "describes, causes")
+    return found
+
+
+def test_channels_are_named_wherever_they_stand(
+    client, engine, explained_store, monkeypatch
+) -> None:
+    found = named_channels(explained_store)
+    monkeypatch.setattr(engine, "results", lambda _: found)
+    items = {"layer": "conv4", "channel": "4", "against": "c5", "change:conv1:2": "0"}
+
+    text = page(client, moves=TRANSCRIPT, **items)
+
+    said = re.sub(r"<[^>]+>", " ", text)
+    places = re.findall(r"(conv\d)[: ](\d+) +(name \S+)?", said)
+    assert len(places) > 12
+    for layer, channel, name in places:
+        assert name == found.names.get((layer, int(channel)), "")
+    cards = re.findall(r'">channel (\d+)</a>.*?</figcaption>', text)
+    shown = [c for c in cards if int(c) % 2 == 0]
+    assert shown
+    assert text.count("describes, causes") >= len(shown) + len(places) // 3
+    assert re.search(r"Channel 4 of conv4 +name conv4-4", said)
+    assert "Names are those for &lsquo;value&rsquo;" in text
+    content = client.get("/heatmap.json?layer=conv4&channel=4").json()
+    assert content["name"] == "name conv4-4"
+
+
+def test_names_by_another_target_are_better_than_none(engine, monkeypatch) -> None:
+    monkeypatch.setattr(
+        StoredResults,
+        "badges",
+        property(lambda found: {} if found.target == "played" else {("conv1", 0): ""}),
+    )
+
+    assert engine.results("f5").target == "value"
+    assert engine.results("value").target == "value"
+
+
+def test_a_network_without_a_value_is_explored(tmp_path) -> None:
+    network = adapt(PolicyAlone().eval(), size=6, outputs=("policy",))
+    corpus = Corpus.from_games(random_games(1, seed=1, size=6))
+    store = attribute_corpus(network, corpus, tmp_path / "run.crp")
+    explorer = ExplorerEngine(store_explainer(store, network), store)
+    (layer,) = explorer.layers
+
+    items = {"moves": "c2b2", "ply": "1", "search": "25", "similar": layer}
+    text = page(
+        Client(explorer_app(explorer)), **items, **{f"change:{layer}:1": "mean"}
+    )
+
+    assert "best move" in text
+    assert "expected outcome" not in text.lower()
+    assert 'id="search"' not in text
+
+
+class PolicyAlone(nn.Module):
+    """A layer and a policy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(2, 4, 3, padding=1)
+        self.policy = nn.Linear(4 * 36, 37)
+
+    def forward(self, planes: Tensor) -> Tensor:
+        return self.policy(self.first(planes).relu().flatten(1))
+
+
+def test_a_game_is_gone_through_with_policy_and_value(client) -> None:
+    for ply in range(7):
+        text = page(client, moves=TRANSCRIPT, ply=str(ply))
+        position = Position.from_transcript(TRANSCRIPT[: 2 * ply])
+
+        rows = re.findall(r'id="move-(\w+)"', text)
+        assert sorted(rows) == sorted(square_name(s) for s in position.legal_moves)
+        assert f"after {ply} of 6 moves" in text
+        played = re.findall(r'id="move-(\w+)"[^>]*>\w+</a> <small>played', text)
+        assert played == ([TRANSCRIPT[2 * ply : 2 * ply + 2]] if ply < 6 else [])
+        assert len(re.search(r'points="([^"]+)"', text)[1].split()) == 7
+        links = re.findall(r'id="game-(\w+)"', text)
+        assert len(links) == (2 if ply in (0, 6) else 4)
+
+
+def test_two_moves_stand_side_by_side_with_what_sets_them_apart(client, engine) -> None:
+    position = Position.from_transcript(TRANSCRIPT)
+    report = engine.report(position, "f6", "c5")
+
+    text = page(client, moves=TRANSCRIPT, move="f6", against="c5")
+
+    shown = text[text.index('id="two-title"') : text.index('id="search"')]
+    maps = re.findall(r'data-h="([^"]+)" data-s="([^"]+)"', shown)
+    outputs = (report.move, report.other, report.contrast)
+    for (letters, largest), output in zip(maps[:3], outputs, strict=True):
+        assert (letters, float(largest)) == heat_text(output.heatmap)
+    apart = {
+        (layer, str(channel)): abs(size)
+        for layer, found in report.contrast.layers.items()
+        for channel, size in enumerate(found.relevance.tolist())
+    }
+    rows = re.findall(r'#channel">(\w+) (\d+)</a>', shown)
+    assert rows == sorted(apart, key=apart.get, reverse=True)[: len(rows)]
+    assert len(rows) == 12
+
+
+def test_a_search_is_that_of_the_networks_player(client, engine) -> None:
+    position = Position.from_transcript(TRANSCRIPT)
+    boards = (np.array([each], np.uint64) for each in (position.own, position.opponent))
+    options = SearchOptions(simulations=100)
+    found = search(NetworkEvaluator(demo_network()), *boards, options=options)
+
+    text = page(client, moves=TRANSCRIPT, search="100")
+
+    named = {
+        square_name(int(square)): int(visits)
+        for square, visits in zip(
+            squares_of_actions(np.arange(65)), found.visits[0], strict=True
+        )
+    }
+    for each in engine.search(position, 100):
+        assert abs(each.visits - named[each.move]) <= 2
+        assert sum(reply.visits for reply in each.replies) <= max(0, each.visits - 1)
+        row = rf'">{each.move}</a> <span class="meter">.*?</span><span>{each.visits}<'
+        assert re.search(row, text)
+    best = max(named, key=named.get)
+    assert f"search plays <b>{best}</b>" in text
+
+
+def test_search_says_what_speaks_for_another_move(client, engine, monkeypatch) -> None:
+    position = Position.from_transcript(TRANSCRIPT)
+    moves = engine.search(position, 25)
+    other = sorted(moves, key=lambda each: each.prior)[-2]
+    monkeypatch.setattr(engine, "search", lambda *_: (other, *moves))
+
+    text = page(client, moves=TRANSCRIPT, search="25")
+
+    own = max(moves, key=lambda each: each.prior).move
+    assert f"the network alone would play <b>{own}</b>" in text
+    assert f"What speaks for {other.move} over {own}" in text
+    # The line that is expected leads to its positions.
+    monkeypatch.undo()
+    href = html.unescape(re.search(r'It expects <a href="([^"]+)"', text)[1])
+    assert client.get(href).status_code == 200
+
+
+def test_there_is_no_search_at_the_end_of_a_game(client) -> None:
+    text = page(client, start="X" * 63 + "-X", search="100")
+
+    assert 'id="search"' not in text
+
+
+def engine_position(href: str) -> Position:
+    items = parse_qsl(html.unescape(href).partition("?")[2])
+    return parse_state(items, size=8).position
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_similar_positions_are_the_nearest_other_boards(
+    client, engine, explained_store, layer
+) -> None:
+    report = engine.report(Position.from_transcript(TRANSCRIPT), None, None)
+    ranking = explained_store.nearest(
+        layer, report.move.layers[layer].relevance, 30, target="played"
+    )
+    itself = report.position
+    boards = []
+    for row in ranking.rows.tolist():
+        board = explained_store.positions.position(row)
+        pair = board.own, board.opponent
+        if pair not in boards and pair != (itself.own, itself.opponent):
+            boards.append(pair)
+
+    text = page(client, moves=TRANSCRIPT, similar=layer)
+
+    links = re.findall(r'class="board" id="similar-\d+" href="([^"]+)"', text)
+    found = [engine_position(each) for each in links]
+    assert [(each.own, each.opponent) for each in found] == boards[:8]
+
+
+@pytest.fixture
+def atlas(tmp_path) -> Path:
+    pages = ["index.html", "concepts/conv4/c0003.html", "concepts/conv4/c0004.html"]
+    pages += [position_page(row) for row in range(0, 30, 2)]
+    folder = tmp_path / "atlas"
+    for page in (*pages, "secret.html"):
+        (folder / page).parent.mkdir(parents=True, exist_ok=True)
+        (folder / page).write_text(f"<p>{page}</p>")
+    marker = {"encoding-type": "conceptlrp-atlas", "files": dict.fromkeys(pages, "")}
+    (folder / "atlas.json").write_text(json.dumps(marker))
+    return folder
+
+
+def test_an_atlas_in_a_folder_is_linked_to_and_served(engine, atlas) -> None:
+    client = Client(explorer_app(engine, atlas=atlas))
+
+    links = {
+        channel: re.findall(
+            r'id="channel-atlas" href="([^"]+)"',
+            page(client, layer="conv4", channel=channel),
+        )
+        for channel in ("3", "5")
+    }
+
+    assert links == {"3": ["/atlas/concepts/conv4/c0003.html"], "5": []}
+    reply = client.get(links["3"][0])
+    assert reply.text == "<p>concepts/conv4/c0003.html</p>"
+    assert {name: reply.headers[name] for name in _HEADERS} == _HEADERS
+    assert client.get("/atlas/").text == "<p>index.html</p>"
+    (atlas / "index.html").unlink()
+    assert client.get("/atlas/").status_code == 404
+
+
+def test_positions_are_linked_to_where_the_atlas_has_a_page(
+    engine, explained_store, atlas
+) -> None:
+    client = Client(explorer_app(engine, atlas=atlas))
+    elsewhere = Client(explorer_app(engine, atlas="https://atlas.example/"))
+    for row in range(6):
+        position = explained_store.positions.position(row)
+        items = {"start": position.obf().replace(" ", ""), "similar": "conv4"}
+        first = store_row(explained_store, position)
+
+        text = page(client, **items)
+
+        expected = [f"/atlas/{position_page(first)}"] if first % 2 == 0 else []
+        assert re.findall(r'id="position-atlas" href="([^"]+)"', text) == expected
+        links = set(re.findall(r'href="(/atlas/positions[^"]+)"', text))
+        assert {client.get(each).status_code for each in links} == {200}
+        assert "atlas.example/positions" not in page(elsewhere, **items)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "secret.html",
+        "../run.crp/manifest.json",
+        "%2e%2e/secret.html",
+        "concepts/conv4/",
+        "concepts/conv4/../../secret.html",
+        "/etc/passwd",
+    ],
+)
+def test_nothing_else_of_the_folder_is_served(engine, atlas, address) -> None:
+    client = Client(explorer_app(engine, atlas=atlas))
+
+    assert client.get(f"http://localhost/atlas/{address}").status_code == 404
+    assert Client(explorer_app(engine)).get("/atlas/").status_code == 404
+
+
+@pytest.mark.parametrize("files", [{"../../etc/passwd": ""}, ["index.html"], None])
+def test_a_folder_that_is_no_atlas_is_refused(engine, tmp_path, files) -> None:
+    marker = {"encoding-type": "conceptlrp-atlas", "files": files}
+    (tmp_path / "atlas.json").write_text(json.dumps(marker))
+
+    with pytest.raises(FileFormatError, match=r"is no atlas, .* address that begins"):
+        explorer_app(engine, atlas=tmp_path)
+
+
+@pytest.mark.parametrize("given", ["/index.html", "/", ""])
+def test_an_atlas_elsewhere_is_linked_to(engine, given) -> None:
+    base = "https://atlas.example/run"
+    client = Client(explorer_app(engine, atlas=f"{base}{given}"))
+
+    text = page(client, layer="conv4", channel="5")
+
+    assert f'href="{base}/concepts/conv4/c0005.html"' in text
+
+
+FILES = ["/style.css", "/explorer.css", "/board.js", "/explorer.js"]
+PLACES = ["/", "/position.json", *FILES]
 BAD = [
     "/?q=1",
     "/?moves=f5&moves=d3",
@@ -406,6 +718,15 @@ BAD = [
     "/?show=everything",
     "/?click=%3Cscript%3E",
     "/?layer=conv1&channel=64",
+    "/?change:conv1:64=0",
+    "/?change:conv1:1=nan",
+    "/?change:conv1=0",
+    "/?" + "&".join(f"change:conv1:{c}=0" for c in range(17)),
+    "/?ply=1",
+    "/?moves=f5&ply=-1",
+    "/?search=1001",
+    "/?similar=conv9",
+    "/heatmap.json?layer=conv9&channel=1",
     "/?layer=conv1&channel=-1",
     "/?layer=../../etc/passwd&channel=1",
     "/?layer=%3Cscript%3Ealert(1)%3C/script%3E&channel=1",

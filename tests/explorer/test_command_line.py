@@ -47,6 +47,12 @@ def test_a_host_that_cannot_be_listened_at_is_one_line(
     assert_one_line(run(*words, "--port", 0), 1, message)
 
 
+def test_a_folder_that_is_no_atlas_is_one_line(explained_store, tmp_path) -> None:
+    words = ("serve", explained_store.path, "--network", "demo", "--atlas", tmp_path)
+
+    assert_one_line(run(*words, "--port", 0), 1, "is no atlas, which has atlas.json")
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
 def test_a_port_that_is_none_is_wrong_usage(explained_store, port) -> None:
     words = ("serve", explained_store.path, "--network", "demo", "--port", port)

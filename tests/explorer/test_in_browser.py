@@ -7,12 +7,20 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from conceptlrp.networks import demo_network
+from conceptlrp.othello import Position
+from conceptlrp.report import position_report
 from tests.atlas.browser import chromium as chromium, violations
 from tests.explorer.running import running
 
 pytestmark = pytest.mark.slow
 
 TRANSCRIPT = "f5d6c3d3c4f4"
+CHANGES = "change:conv4:3=0.5&change:conv1:2=mean"
+EVERYTHING = (
+    f"?moves={TRANSCRIPT}&layer=conv4&channel=3&against=c5&search=25&similar=conv4"
+    f"&{CHANGES}"
+)
 
 
 class Visit:
@@ -96,7 +104,9 @@ def test_a_channel_is_looked_at_and_its_board_taken_over(chromium, address) -> N
     with visiting(chromium, address) as visit:
         visit.go(f"?moves={TRANSCRIPT}")
 
-        visit.page.click(".boards.small a.board >> nth=0")
+        visit.page.click(
+            "#channels ~ * .boards.small a.board, .headline ~ section a.board"
+        )
         visit.page.wait_for_selector("#channel h2")
         # The page may scroll smoothly to it.
         visit.page.wait_for_function(
@@ -105,7 +115,7 @@ def test_a_channel_is_looked_at_and_its_board_taken_over(chromium, address) -> N
         )
         focused = visit.page.evaluate("document.activeElement.id")
         visit.page.click("#reference-1-1")
-        visit.page.wait_for_function("() => location.search.includes('start=')")
+        visit.page.wait_for_function("() => location.search.includes('ply=')")
 
         assert focused == "channel"
         assert visit.page.query_selector("#channel") is not None
@@ -133,7 +143,7 @@ def test_everything_is_reached_by_tab(chromium, address) -> None:
         visit.go(f"?moves={TRANSCRIPT}")
         reached = set()
 
-        for _ in range(60):
+        for _ in range(90):
             visit.page.keyboard.press("Tab")
             reached.add(visit.page.evaluate("document.activeElement.id"))
 
@@ -189,8 +199,8 @@ def test_without_scripts_links_and_forms_do_the_same(chromium, address) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        f"?moves={TRANSCRIPT}&layer=conv4&channel=3",
-        f"?moves={TRANSCRIPT}&against=c5&show=contrast",
+        f"?moves={TRANSCRIPT}&layer=conv4&channel=3&{CHANGES}",
+        f"?moves={TRANSCRIPT}&against=c5&show=contrast&search=25&similar=conv4",
         "?click=set",
         "?moves=a1",
     ],
@@ -206,28 +216,175 @@ def test_pages_pass_the_accessibility_checker(chromium, address, scheme, query) 
         visit.errors = [each for each in visit.errors if "400" not in each]
 
 
-@pytest.mark.parametrize("width", [390, 800, 1300])
+@pytest.mark.parametrize("width", [360, 800, 1300])
 def test_pages_are_as_wide_as_the_window(chromium, address, width) -> None:
     size = {"width": width, "height": 800}
     with visiting(chromium, address, viewport=size) as visit:
-        visit.go(f"?moves={TRANSCRIPT}&layer=conv4&channel=3")
+        visit.go(EVERYTHING)
 
         wide = visit.page.evaluate("document.documentElement.scrollWidth")
 
         assert wide <= width
 
 
-def test_a_channel_is_changed_in_place(chromium, address) -> None:
-    with visiting(chromium, address) as visit:
+WIDTHS = pytest.mark.parametrize("width", [360, 1300])
+
+
+def sized(width: int) -> dict[str, Any]:
+    return {"viewport": {"width": width, "height": 900}}
+
+
+def policy_of(visit: Visit) -> list[str]:
+    return visit.page.locator("table.policy tbody th a").all_inner_texts()
+
+
+@WIDTHS
+def test_a_game_is_gone_through_by_keys_and_slider(chromium, address, width) -> None:
+    with visiting(chromium, address, **sized(width)) as visit:
+        visit.go(f"?moves={TRANSCRIPT}")
+        visit.page.evaluate("window.same = true")
+        seen = {6: policy_of(visit)}
+
+        for key, ply in [("ArrowLeft", 5), ("Home", 0), ("ArrowRight", 1), ("End", 6)]:
+            visit.page.keyboard.press(key)
+            visit.page.wait_for_function(
+                "ply => document.querySelector('#ply').value == ply"
+                " && !document.querySelector('main[aria-busy]')",
+                arg=str(ply),
+            )
+            seen[ply] = policy_of(visit)
+        # While it moves, and once it is left, the slider says the same as the keys.
+        slide(visit, "#ply", 5)
+        visit.page.wait_for_function("() => location.search.includes('ply=5')")
+        visit.page.wait_for_selector("main:not([aria-busy])")
+        live = policy_of(visit)
+        visit.page.locator("#ply").dispatch_event("change")
+        visit.page.wait_for_selector("main:not([aria-busy])")
+        visit.page.go_back()
+        visit.page.wait_for_function("() => !location.search.includes('ply=')")
+
+        assert live == policy_of_game(5) == seen[5]
+        assert seen == {ply: policy_of_game(ply) for ply in (6, 5, 0, 1)}
+        assert visit.page.evaluate("window.same")
+
+
+def policy_of_game(ply: int) -> list[str]:
+    position = Position.from_transcript(TRANSCRIPT[: 2 * ply])
+    return [each.move for each in position_report(demo_network(), position).policy]
+
+
+def slide(visit: Visit, slider: str, value: float) -> None:
+    """Move a slider as a hand does that has not let go of it."""
+    visit.page.focus(slider)
+    visit.page.eval_on_selector(
+        slider,
+        "(each, value) => { each.value = value;"
+        " each.dispatchEvent(new Event('input', { bubbles: true })); }",
+        value,
+    )
+
+
+def test_pointing_at_a_channel_shows_its_map_on_the_large_board(
+    chromium, address
+) -> None:
+    with visiting(chromium, address, **sized(1300)) as visit:
+        visit.go(f"?moves={TRANSCRIPT}&against=c5")
+        board = visit.page.locator(".on-board .bd")
+        own = board.get_attribute("data-h")
+        link = visit.page.locator("table.differences a").first
+        card = visit.page.locator("a.board[href*='layer=conv4']").first
+
+        for each in (link, card):
+            each.scroll_into_view_if_needed()
+            each.hover()
+            visit.page.wait_for_selector(".explained[data-over^='conv']")
+            shown = board.get_attribute("data-h")
+            assert shown != own
+            assert board.bounding_box()["y"] > -10
+            assert "logits" in visit.page.inner_text("#over")
+            visit.page.mouse.move(3, 3)
+            visit.page.wait_for_selector(".explained[data-over='']")
+            assert board.get_attribute("data-h") == own
+        assert card.locator(".bd").get_attribute("data-h") == shown
+        link.focus()
+        visit.page.wait_for_selector(".explained[data-over^='conv']")
+
+
+@WIDTHS
+def test_channels_are_changed_while_a_slider_moves(chromium, address, width) -> None:
+    with visiting(chromium, address, **sized(width)) as visit:
         visit.go(f"?moves={TRANSCRIPT}&layer=conv4&channel=3")
         visit.page.evaluate("window.same = true")
 
         visit.page.click("#change-it-2")
-        visit.page.wait_for_function("() => location.search.includes('change=zero')")
-        visit.page.wait_for_selector("#steered")
-        visit.page.fill("#factor", "1.5")
-        visit.page.click("#steer")
-        visit.page.wait_for_function("() => location.search.includes('change=1.5')")
+        visit.page.wait_for_selector("#factor-1")
+        zero = visit.page.inner_text("table.policy")
+        told = []
+        for factor in (0.5, 1, 3):
+            slide(visit, "#factor-1", factor)
+            visit.page.wait_for_function(
+                "factor => location.search.endsWith('=' + factor)", arg=str(factor)
+            )
+            visit.page.wait_for_selector("main:not([aria-busy])")
+            told.append(visit.page.inner_text("table.policy"))
+        visit.page.locator("#factor-1").dispatch_event("change")
+        visit.page.click("#channel-next")
+        visit.settled("")
+        visit.page.wait_for_function("() => location.search.includes('channel=4')")
+        visit.page.click("#change-it-5")
+        visit.page.wait_for_selector("text=set to its mean")
+        rows = visit.page.locator(".changes li").count()
+        visit.page.click("#change-4-of-conv4-3")
+        visit.page.wait_for_function(
+            "() => document.querySelectorAll('.changes li').length == 1"
+        )
 
+        assert len({zero, *told}) == 4
+        assert rows == 2
         assert "best move" in visit.page.inner_text("#steered")
         assert visit.page.evaluate("window.same")
+
+
+@WIDTHS
+def test_a_search_and_similar_positions_are_opened(chromium, address, width) -> None:
+    with visiting(chromium, address, **sized(width)) as visit:
+        visit.go(f"?moves={TRANSCRIPT}")
+
+        visit.page.click("#simulations-3")
+        visit.page.wait_for_selector("#searched")
+        visit.page.click(".tree summary >> nth=0")
+        visit.page.click(".tree details[open] ul a >> nth=0")
+        visit.page.wait_for_function(
+            "() => location.search.match(/moves=(\\w+)/)[1].length == 16"
+        )
+        visit.page.wait_for_selector("#searched")
+        visit.page.click("#by-the-channels-of-3")
+        visit.page.wait_for_selector("#similar-1")
+        boards = visit.page.locator("#similar a.board .bd.drawn").count()
+        visit.page.click("#similar a.board >> nth=0")
+        visit.page.wait_for_function("() => location.search.includes('similar=conv4')")
+
+        assert boards == 8
+        assert visit.page.locator("#ply").count() == 1
+
+
+@WIDTHS
+def test_two_moves_stand_side_by_side(chromium, address, width) -> None:
+    with visiting(chromium, address, **sized(width)) as visit:
+        visit.go(f"?moves={TRANSCRIPT}")
+
+        visit.page.click("#against-c5")
+        visit.page.wait_for_selector("#two-title")
+        visit.page.locator(".three").scroll_into_view_if_needed()
+        visit.page.wait_for_function(
+            "() => document.querySelectorAll('.three .bd.drawn').length == 3"
+        )
+        boards = visit.page.locator(".three .bd").all()
+        first, second, _ = (each.bounding_box() for each in boards)
+        limits = visit.page.eval_on_selector_all(
+            ".three .bd", "all => all.map((each) => each.limit)"
+        )
+
+        assert first["y"] == second["y"]
+        assert first["x"] + first["width"] < second["x"]
+        assert len(set(limits)) == 1

@@ -19,7 +19,6 @@ from conceptlrp.othello import (
 )
 from tests.othello.playouts import random_games
 
-CHANNEL = [("layer", "conv1"), ("channel", "1")]
 START = ExplorerState(Position.start())
 
 
@@ -51,11 +50,21 @@ def test_no_parameters_are_the_start_position() -> None:
     disc=st.sampled_from(["x", "o", "-"]),
     move=st.sampled_from([None, "f6", "pa"]),
     channel=st.none() | st.integers(0, 99_999),
-    change=st.sampled_from([None, "zero", "mean", "2", "-0.5"]),
+    changes=st.lists(
+        st.tuples(
+            st.sampled_from(["conv1", "trunk.0/conv & 1", "a:b"]),
+            st.integers(0, 99_999),
+            st.sampled_from(["mean", "0", "1", "2", "-0.5"]),
+        ),
+        max_size=4,
+        unique_by=lambda each: each[:2],
+    ),
+    search=st.sampled_from([None, 1, 100]),
+    similar=st.sampled_from([None, "conv1"]),
     place=st.integers(0, 7),
 )
 def test_an_address_gives_back_its_state(
-    moves, show, click, disc, move, channel, change, place
+    moves, show, click, disc, move, channel, changes, search, similar, place
 ) -> None:
     state = replace(
         parse_pasted(moves, START),
@@ -67,7 +76,10 @@ def test_an_address_gives_back_its_state(
         against=move,
         layer=None if channel is None else "trunk.0/conv & 1",
         channel=channel,
-        change=None if channel is None else change,
+        ply=1 if len(moves) > 4 else None,
+        search=search,
+        similar=similar,
+        changes=tuple(changes),
     )
 
     assert parse_state(state.items(), size=8) == state
@@ -115,6 +127,29 @@ def test_undo_takes_back_the_last_move_and_what_was_chosen() -> None:
     assert (undone.move, undone.show) == (None, "move")
 
 
+@pytest.mark.parametrize("place", range(8))
+def test_a_game_is_stepped_through_and_goes_on_where_its_next_move_is_played(
+    place,
+) -> None:
+    moves = random_games(8, seed=5).moves[place]
+    state = parse_pasted(transcript_text(moves), START)
+    ply = 5 * place
+
+    there = state.after(ply)
+
+    expected = Position.from_transcript(transcript_text(moves[:ply]))
+    assert (there.position.own, there.position.opponent) == (
+        expected.own,
+        expected.opponent,
+    )
+    assert there.played(there.following) == state.after(ply + 1)
+    assert there.transcript == transcript_text(moves[:ply])
+    others = [s for s in there.position.legal_moves if s != there.following]
+    for square in others:
+        assert there.played(square).moves == (*there.made, square)
+    assert state.after(len(state.moves)) == state
+
+
 @pytest.mark.parametrize(("disc", "owner"), [("x", BLACK), ("o", WHITE)])
 @pytest.mark.parametrize("mover", [BLACK, WHITE])
 def test_a_set_disc_has_the_asked_colour_whoever_moves(disc, owner, mover) -> None:
@@ -146,10 +181,18 @@ def test_a_set_disc_has_the_asked_colour_whoever_moves(disc, owner, mover) -> No
         ([("layer", "conv1"), ("channel", "1e3")], "expected a number from 0"),
         ([("layer", "conv1"), ("channel", "٣")], "expected a number from 0"),
         ([("layer", "conv1"), ("channel", "9" * 400)], "expected a number from 0"),
-        ([("layer", "conv1"), ("channel", "100000")], "less than 100000"),
-        ([*CHANNEL, ("change", "none")], "'none', expected zero, mean or a factor"),
-        ([*CHANNEL, ("change", "nan")], "'change' is 'nan'"),
-        ([*CHANNEL, ("change", "-101")], "a factor from -100 to 100"),
+        ([("layer", "conv1"), ("channel", "100000")], "from 0 to 99999"),
+        ([("change:conv1:1", "none")], "'none', expected mean or a factor"),
+        ([("change:conv1:1", "nan")], "'change:conv1:1' is 'nan'"),
+        ([("change:conv1:1", "-101")], "a factor from -100 to 100"),
+        ([("change:conv1", "0")], "'channel' is 'conv1', expected a number"),
+        ([("change:conv1:", "0")], "expected a number from 0"),
+        ([(f"change:conv1:{c}", "0") for c in range(17)], "17 channels are changed"),
+        (
+            [("moves", "f5"), ("ply", "2")],
+            "'ply' is '2', expected a number from 0 to 1",
+        ),
+        ([("search", "9999")], "'search' is '9999', expected a number from 0 to 1000"),
     ],
 )
 def test_what_is_not_as_it_should_be_is_refused(items, message) -> None:

@@ -84,7 +84,7 @@ def test_orders_differ_without_colour(evaluation):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"composite": "zeta"}, "composite 'zeta' was not evaluated, expected one of"),
+        ({"composite": "zeta"}, "unknown composite 'zeta', expected one of"),
         ({"target": "other"}, "target 'other' was not evaluated"),
         ({"ablation": "noise"}, "unknown ablation 'noise', expected one of"),
     ],

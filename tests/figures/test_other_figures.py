@@ -49,7 +49,7 @@ def test_a_measure_can_be_chosen(scores):
     (mesh,) = figure.axes[0].findobj(QuadMesh)
     assert mesh.get_array().ravel().tolist() == [-0.45, -0.05]
     assert "effect of activation" in texts(figure)
-    with pytest.raises(ValueError, match="measure 'peak' was not scored"):
+    with pytest.raises(ValueError, match="unknown measure 'peak'"):
         label_matrix_figure(scores, measure="peak")
 
 

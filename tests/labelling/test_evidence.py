@@ -90,6 +90,10 @@ def carried(*rows: dict[str, float], games: int = 40) -> Interchange:
 
 
 NAMED = ChannelLabels(0, (label(),), 1)
+STABLE = "raises the value when the mover's lead in stable discs is large"
+LOWERS = "lowers the value when the mover has corners"
+MOBILE = "; when the mover's mobility is high, it"
+BOTH = f"{STABLE} or the mover's mobility is high"
 
 
 def test_a_name_describes_and_causes_with_the_sign_of_the_output():
@@ -100,17 +104,17 @@ def test_a_name_describes_and_causes_with_the_sign_of_the_output():
         interchange=carried({"own corners": -0.5, "stable lead": 0.6}),
     )
 
-    assert found.name.text == "own corners, lowers the value"
+    assert found.name.text == "active when the mover has corners; it lowers the value"
     assert found.badge == "describes, causes"
     assert found.describes.value == pytest.approx(0.9)
     assert (found.describes.low, found.describes.high) == pytest.approx((0.85, 0.95))
     assert found.causes.value == -0.5
     assert found.lines[0].startswith(
-        "Describes: own corners, by activation, AUROC 0.90"
+        "Describes: active when the mover has corners. On held-out games, AUROC 0.90"
     )
     assert found.lines[1] == "Not tested by edited boards."
     assert found.lines[2].startswith(
-        "Causes: more of own corners lowers the value (r -"
+        "Causes: it lowers the value when the mover has corners (r −0.50 [−0.60, "
     )
 
 
@@ -119,9 +123,9 @@ def test_what_is_not_carried_is_said_and_leaves_no_way():
         "conv1", 0, labels=scored(NAMED), interchange=carried({"own corners": 0.1})
     )
 
-    assert found.name.text == "own corners"
+    assert found.name.text == "active when the mover has corners"
     assert found.causes.passed is False
-    assert "does not carry own corners into the output" in found.lines[2]
+    assert "does not carry 'own corners' into the output" in found.lines[2]
 
 
 def test_too_few_games_leave_the_cause_untested():
@@ -137,11 +141,14 @@ def test_too_few_games_leave_the_cause_untested():
 @pytest.mark.parametrize(
     ("r", "name"),
     [
-        ({"own corners": 0.5}, "own corners, raises the value"),
-        ({"own corners": -0.5, "mobility": 0.3}, "own corners, lowers the value"),
+        ({"own corners": 0.5}, "raises the value when the mover has corners"),
+        (
+            {"own corners": -0.5, "mobility": 0.3},
+            "lowers the value when the mover has corners",
+        ),
         # What is nested is no rival, and two that tie are both said.
-        ({"stable lead": 0.5, "own stable discs": 0.49}, "stable lead, raises"),
-        ({"stable lead": 0.5, "mobility": 0.49}, "stable lead or mobility, raises"),
+        ({"stable lead": 0.5, "own stable discs": 0.49}, STABLE),
+        ({"stable lead": 0.5, "mobility": 0.49}, BOTH),
         ({"own corners": 0.5, "stable lead": 0.49, "mobility": 0.48}, "unnamed"),
         ({"own corners": 0.2}, "unnamed"),
         ({"twin": 0.9}, "unnamed"),
@@ -152,7 +159,7 @@ def test_interchange_alone_names_what_leads(r, name):
 
     found = channel_evidence("conv1", 0, labels=scored(nothing), interchange=carried(r))
 
-    assert found.name.text.startswith(name)
+    assert found.name.text == name
     assert found.describes.passed is False
     if found.name.is_named:
         assert found.name.measure == INTERCHANGE
@@ -170,6 +177,9 @@ def test_a_copy_is_not_named_by_interchange():
 
     assert not found.name.is_named
     assert found.lines[0] == "Not described: a copy of channel 3."
+    # What the other channel carries is its own: this one may be read where that is not.
+    assert found.causes.passed
+    assert found.lines[2].startswith("Causes: it raises the value when the mover has")
 
 
 def test_rivals_are_said():
@@ -179,7 +189,7 @@ def test_rivals_are_said():
     found = channel_evidence("conv1", 0, labels=scored(tied))
 
     assert found.describes.passed is False
-    assert "own corners, mobility, stable lead" in found.lines[0]
+    assert "'own corners', 'mobility', 'stable lead'" in found.lines[0]
 
 
 def test_what_was_not_tried_is_untested():
@@ -218,8 +228,16 @@ def test_the_other_way_of_a_tie_is_said():
     ("named", "r", "name"),
     [
         # What interchange does not know, does not see carried, or sees elsewhere.
-        ("corner move", {"mobility": 0.5}, "; the value rises with mobility"),
-        ("own corners", {"mobility": -0.5}, "; the value falls with mobility"),
+        (
+            "corner move",
+            {"mobility": 0.5},
+            f"{MOBILE} raises the value",
+        ),
+        (
+            "own corners",
+            {"mobility": -0.5},
+            f"{MOBILE} lowers the value",
+        ),
         ("corner move", {"mobility": 0.1}, ""),
         ("corner move", {"mobility": 0.5, "stable lead": 0.5, "own corners": 0.5}, ""),
     ],
@@ -231,7 +249,7 @@ def test_what_a_channel_carries_need_not_be_what_describes_it(named, r, name):
 
     assert found.name.label == named
     assert found.name.text.endswith(name)
-    assert ("; the value" in found.name.text) == bool(name)
+    assert ("; when" in found.name.text) == bool(name)
     assert bool(found.causes.passed) == bool(name)
     assert named in found.lines[2]
     assert found.name.carried == ("mobility" if name else "")
@@ -244,7 +262,9 @@ def test_a_channel_that_is_low_on_a_label_says_what_more_of_it_does():
         "conv1", 0, labels=scored(low), interchange=carried({"own corners": -0.5})
     )
 
-    assert found.name.text == "low on own corners; the value falls with own corners"
+    assert str(found.name) == (
+        "inactive when the mover has corners; that lowers the value"
+    )
 
 
 def test_outputs_have_words():

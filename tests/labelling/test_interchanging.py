@@ -36,6 +36,7 @@ from conceptlrp.lrp.probing import planes_of
 from conceptlrp.networks import OthelloNet
 from conceptlrp.othello import NO_MOVE, Corpus
 from conceptlrp.runs import attribute_corpus
+from conceptlrp.runs.job import TaskPart
 from conceptlrp.statistics.ranks import codes
 from conceptlrp.store import Store, open_store
 from tests.labelling.known_network import (
@@ -297,7 +298,9 @@ def test_changes_are_those_of_a_network_with_the_donor_s_map(small: Store, targe
     explainer, sample, _, pairs = drawn(small, target, recipients=8)
     channels = {"conv1": np.array([0, 3]), "conv3": np.arange(6)}
 
-    changes = _changes(explainer, sample, pairs, channels, lambda _: None)
+    changes = _changes(
+        [explainer], [channels], sample, pairs, TaskPart(0, 0, 1), lambda _: None
+    )
 
     network = explainer.network
     rows = torch.from_numpy(pairs.recipients)
@@ -327,7 +330,7 @@ def test_a_network_that_hooks_explain_is_interchanged_all_the_same(small: Store)
     channels = {"conv1": np.arange(6), "conv3": np.array([2])}
 
     native, hooked = (
-        _changes(each, sample, pairs, channels, lambda _: None)
+        _changes([each], [channels], sample, pairs, TaskPart(0, 0, 1), lambda _: None)
         for each in (explainer, with_hooks(explainer))
     )
 
@@ -427,7 +430,7 @@ def _exchanged(columns, plies, seed):
     return found
 
 
-SENTENCE = "an own disc with an own disc to its left"
+SENTENCE = "a mover's disc with a mover's disc to its left"
 
 
 class RuleNetwork(nn.Module):

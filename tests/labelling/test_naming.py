@@ -172,7 +172,11 @@ def names(tables, labels, corpus, *, games=None, **asked) -> tuple[str, ...]:
     return scores.names
 
 
-EXPECTED = ("own corners", "mobility", "low when edge lead is high")
+EXPECTED = (
+    "active when the mover has corners",
+    "active when the mover's mobility is high",
+    "inactive when the mover's lead in edge discs is large",
+)
 
 
 def test_names_do_not_depend_on_order_scale_or_numbers_of_games(tables, labels, corpus):
@@ -195,9 +199,9 @@ def test_the_stronger_measure_gives_the_quantity(tables, labels, corpus):
     swapped = {"activation": tables["relevance"], "relevance": tables["activation"]}
 
     assert names(swapped, labels, corpus) == (
-        "used when there are own corners",
-        "used when mobility is high",
-        "used when edge lead is low",
+        "used when the mover has corners",
+        "used when the mover's mobility is high",
+        "less used when the mover's lead in edge discs is large",
     )
 
 
@@ -212,7 +216,10 @@ def test_two_labels_that_tie_are_both_the_name_and_three_are_none(corpus):
         for k in (2, 3)
     )
 
-    assert both[0] in ("part 0 or part 1", "part 1 or part 0")
+    assert both[0] in (
+        "active when 'part 0' or 'part 1' is high",
+        "active when 'part 1' or 'part 0' is high",
+    )
     assert every == (UNNAMED,)
 
 
@@ -240,19 +247,21 @@ def test_what_comes_of_a_label_of_random_networks_is_no_name(corpus):
         criteria=QUICK,
     )
 
-    assert found.names == ("discs",)
+    assert found.names == ("active when 'discs' is high",)
     assert guarded.names == (UNNAMED,)
     assert guarded.channels[0].labels == ()
 
 
 def test_negative_copies_and_shifted_channels_are_no_copies(tables, labels, corpus):
     corners = tables["activation"][:, :1]
-    alike = np.hstack([corners, 2 * corners, -corners, corners + 5])
+    # The last falls wherever the first rises, and is above 0 as channels are.
+    falls = np.exp(-corners)
+    alike = np.hstack([corners, 2 * corners, -corners, corners + 5, falls])
 
     found = score_channels(
         {"activation": alike}, [], labels, corpus.game, corpus.ply, criteria=QUICK
     )
 
-    assert [bool(each.note) for each in found.channels] == [True, False, False, False]
+    assert [bool(each.note) for each in found.channels] == [True, *[False] * 4]
     assert found.channels[0].note == "it is a copy of channel 1"
-    assert found.names[2] == "low on own corners"
+    assert found.names[2] == found.names[4] == "inactive when the mover has corners"

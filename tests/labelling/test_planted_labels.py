@@ -6,6 +6,7 @@ import pytest
 from conceptlrp.labelling import LabelCriteria, LabelScores, score_channels
 from conceptlrp.labelling.channel_name import UNNAMED
 from conceptlrp.labelling.controls import exchange_positions
+from conceptlrp.labelling.result import channel_name
 from tests.labelling.planted import Planted, make_planted
 
 LAYERS = ("conv2", "conv3")
@@ -36,13 +37,17 @@ def scored(planted, trained, random, layer) -> LabelScores:
     )
 
 
+def labels_of(scores: LabelScores) -> list[str]:
+    return [channel_name(each).label or UNNAMED for each in scores.channels]
+
+
 def test_planted_labels_are_recalled(planted: Planted, scores: dict[str, LabelScores]):
     expected = {
         (d.layer, d.channel): f"planted: {d.pattern.name}"
         for d in planted.network.detectors
     }
 
-    found = {at: scores[at[0]].names[at[1]] for at in expected}
+    found = {at: labels_of(scores[at[0]])[at[1]] for at in expected}
 
     recalled = [at for at, name in expected.items() if found[at] == name]
     assert len(recalled) / len(expected) >= 0.95
@@ -61,7 +66,7 @@ def test_few_names_are_false(planted: Planted, scores: dict[str, LabelScores]):
     known = {(d.layer, d.channel): d.pattern.name for d in planted.network.detectors}
     named = false = 0
     for layer, found in scores.items():
-        for channel, name in enumerate(found.names):
+        for channel, name in enumerate(labels_of(found)):
             true = known.get((layer, channel))
             planted_here = channel < planted.network.planted[layer]
             if name == UNNAMED or (planted_here and true is None):
@@ -77,7 +82,7 @@ def test_few_names_are_false(planted: Planted, scores: dict[str, LabelScores]):
 def test_a_carrier_is_named_after_the_pattern_that_it_carries(planted, scores):
     for detector in planted.network.detectors:
         for channel in detector.carriers.get("conv3", ()):
-            name = scores["conv3"].names[channel]
+            name = labels_of(scores["conv3"])[channel]
             assert name in (UNNAMED, f"planted: {detector.pattern.name}")
 
 

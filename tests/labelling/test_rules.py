@@ -66,10 +66,10 @@ def planted(states: np.ndarray) -> dict[str, np.ndarray]:
     corners[:, [0, 0, -1, -1], [0, -1, 0, -1]] = True
     top[:, 0] = True
     return {
-        "an own disc with an opponent's disc to its right": own & right,
+        "a mover's disc with an opponent's disc to its right": own & right,
         "a legal move": legal,
         "a square in a corner": corners,
-        "an own disc on the top edge": own & top,
+        "a mover's disc on the top edge": own & top,
         "an empty square": (states == 2) | legal,
     }
 
@@ -98,7 +98,7 @@ def test_a_channel_that_is_low_where_a_rule_holds_has_a_negative_one(played):
 
     ((rule,),) = played.learn(played.maps(-1.0 * own_right))
 
-    assert rule.sentence == "an own disc with an opponent's disc to its right"
+    assert rule.sentence == "a mover's disc with an opponent's disc to its right"
     assert rule.sign == -1
     assert rule.correlation < -0.3
     assert rule.mean < rule.elsewhere
@@ -157,8 +157,11 @@ def test_vectors_have_rules_of_the_whole_board(played):
 
     ((corner, both),) = played.learn(values.astype(np.float32))
 
-    assert corner.sentence == "an own disc on a1"
-    assert both.sentence == "an own disc on d3 and an opponent's disc on e5"
+    assert corner.sentence == "a board with a mover's disc on a1"
+    assert (
+        both.sentence
+        == "a board with a mover's disc on d3 and an opponent's disc on e5"
+    )
     assert both.r2 > 0.9
     np.testing.assert_array_equal(both.holds(played.boards), values[:, 1])
 

@@ -109,9 +109,9 @@ def map_scores(corpus, labels, strata, maps) -> LabelScores:
 def test_channels_get_the_labels_that_they_follow(scores: LabelScores):
     names = dict(zip(CHANNELS, scores.names, strict=True))
 
-    assert names["corners"] == "used when there are own corners"
-    assert names["mobility"] == "used when mobility is high"
-    assert names["no X-square"] == "used when there are no own X-squares"
+    assert names["corners"] == "used when the mover has corners"
+    assert names["mobility"] == "used when the mover's mobility is high"
+    assert names["no X-square"] == "less used when the mover has X-square discs"
 
 
 def test_a_channel_that_follows_the_ply_or_nothing_is_unnamed(scores: LabelScores):
@@ -220,7 +220,10 @@ def test_of_nested_labels_the_one_that_a_channel_follows_is_its_name(
         {"relevance": both}, [], extreme, corpus.game, strata, criteria=QUICK
     )
 
-    assert found.names == ("used with more number", "used with more extreme")
+    assert found.names == (
+        "used when 'number' is high",
+        "used when 'extreme' is high",
+    )
 
 
 def test_a_label_must_exceed_what_networks_with_random_weights_have(
@@ -256,8 +259,8 @@ def test_intervals_and_p_values_belong_to_their_labels(scores: LabelScores):
 def test_maps_get_the_sets_of_squares_that_they_lie_on(map_scores: LabelScores):
     names = dict(zip(MAPS, map_scores.names, strict=True))
 
-    assert names["own frontier"] == "own frontier"
-    assert names["own discs"] == "own discs"
+    assert names["own frontier"] == "high when the mover has frontier discs"
+    assert names["own discs"] == "high when the mover has discs"
     assert names["noise"] == UNNAMED
 
 
@@ -446,4 +449,4 @@ def test_maps_of_the_small_board_are_scored():
         criteria=replace(QUICK, permutations=20),
     )
 
-    assert found.names == ("own discs",)
+    assert found.names == ("high when the mover has discs",)

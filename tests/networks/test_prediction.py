@@ -29,6 +29,16 @@ def test_outputs_are_those_of_the_network(
     np.testing.assert_allclose(said.value, value[:, 0].tanh(), atol=1e-6)
 
 
+def test_a_network_in_double_precision_says_the_same(
+    tiny_network: OthelloNet, boards: tuple[np.ndarray, np.ndarray]
+) -> None:
+    precise = predict(copy.deepcopy(tiny_network).double(), *boards)
+
+    said = predict(tiny_network, *boards)
+
+    np.testing.assert_allclose(precise.logits, said.logits, atol=1e-5)
+
+
 def test_probabilities_are_a_distribution_over_legal_actions(
     tiny_network: OthelloNet, boards: tuple[np.ndarray, np.ndarray]
 ) -> None:

@@ -190,7 +190,7 @@ def test_what_the_store_does_not_hold_is_refused(store: Store) -> None:
         reference_boards(store, "conv1", 0, target="best")
     with pytest.raises(ValueError, match="unknown score"):
         reference_boards(store, "conv1", 0, by="beauty")
-    with pytest.raises(ValueError, match="the best -3 positions"):
+    with pytest.raises(ValueError, match="count is -3, expected at least 0"):
         reference_boards(store, "conv1", 0, -3)
 
 

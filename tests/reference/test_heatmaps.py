@@ -145,5 +145,7 @@ def test_a_field_goes_through_skip_connections():
 def test_a_field_outside_the_map_is_refused(explainer):
     with pytest.raises(LayerError, match=r"square \(8, 0\) lies outside the \(8, 8\)"):
         receptive_field(explainer, "conv1", (8, 0))
-    with pytest.raises(LayerError, match="no layer 'conv9', expected one of conv1"):
+    with pytest.raises(
+        LayerError, match="unknown layer 'conv9', expected one of conv1"
+    ):
         receptive_field(explainer, "conv9", (0, 0))

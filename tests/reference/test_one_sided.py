@@ -62,8 +62,10 @@ def by_hand(scores, k, corpus, *, by, lowest, min_distance=0, one_per_game=True)
                 seen |= alike
                 rows.append(row)
         if rows:
-            return rows[:k], end
-    return [], lowest
+            # Whether the last that is shown is no better than the next one.
+            tie = len(rows) > k and scores[rows[k - 1]] == scores[rows[k]]
+            return rows[:k], end, tie
+    return [], lowest, False
 
 
 @pytest.mark.parametrize("channel", range(5))
@@ -79,11 +81,13 @@ def test_the_end_that_exists_is_shown_and_never_a_score_of_0(
     )
 
     scores = reference_scores(store, "conv1", channel, by=by)
-    rows, end = by_hand(scores, count, store.positions, by=by, lowest=lowest, **options)
+    about = {"by": by, "lowest": lowest, **options}
+    rows, end, tie = by_hand(scores, count, store.positions, **about)
     assert found.rows.tolist() == rows
     assert found.scores.all()
     assert found.strip == ("bottom" if end else "top")
-    assert bool(found.note) == (end != lowest or not rows)
+    assert bool(found.note) == (end != lowest or not rows or tie)
+    assert ("more positions tie at" in found.note) == tie
 
 
 def test_a_channel_that_never_speaks_for_the_output_says_so(store):
@@ -92,10 +96,11 @@ def test_a_channel_that_never_speaks_for_the_output_says_so(store):
     assert (found.scores < 0).all()
     assert found.note == (
         "the channel speaks for the output at none of 100 positions; the lowest are "
-        "shown"
+        "shown; more positions tie at −0.5, and the first in the store are shown"
     )
     assert reference_boards(store, "conv1", NEGATIVE, 3).note == found.note
-    assert store.top("conv1", NEGATIVE, 3, lowest=True).note == ""
+    tied = store.top("conv1", NEGATIVE, 3, lowest=True).note
+    assert tied == found.note.rpartition("; ")[2]
 
 
 def test_a_silent_channel_has_no_boards_and_says_why(store):

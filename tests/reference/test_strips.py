@@ -296,5 +296,5 @@ def test_what_makes_no_sense_is_refused(corpus):
         diverse_rows(np.zeros(2), 1, min_distance=3)
     with pytest.raises(ValueError, match=r"quantiles run from 0.5 to 1.5, expected 0"):
         quantile_rows(np.zeros(2), [0.5, 1.5])
-    with pytest.raises(ValueError, match="the best -2 positions"):
+    with pytest.raises(ValueError, match="count is -2, expected at least 0"):
         diverse_rows(np.zeros(2), -2)

@@ -1,18 +1,22 @@
 """Scores of labels of which each but two lacks something to be a channel's."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
 from conceptlrp.labelling import (
     ChannelCause,
     ChannelLabels,
+    Evidence,
     Interchange,
     LabelCriteria,
     LabelScores,
     LayerInterchange,
     NamedLabel,
     ScoredLabels,
+    channel_evidence,
 )
 from conceptlrp.store import Store
 from tests.atlas.conftest import LAYERS
@@ -42,6 +46,31 @@ def held(label: str, effect: float = 0.9) -> NamedLabel:
 
 def cause(label: str, r: float = 0.75, *, passed: bool | None = True) -> ChannelCause:
     return ChannelCause(label, r, r - 0.125, r + 0.125, 0.125, 0.25, 0.5, 40, passed)
+
+
+def interchanged(found: ChannelCause) -> SimpleNamespace:
+    """Return an interchange that knows one label of one channel."""
+    return SimpleNamespace(
+        layers={"conv1"},
+        labels=(found.label,),
+        target="value",
+        leading=lambda *_: [found] if found.passed else [],
+        cause=lambda *_: found,
+        best=lambda *_: found,
+    )
+
+
+def evidence_of(
+    *labels: NamedLabel,
+    found: ChannelCause | None = None,
+    named: int = 1,
+    rivals: tuple[str, ...] = (),
+) -> Evidence:
+    """Return the evidence of a channel with these labels, and this cause of one."""
+    layer = replace(scored(), channels=(ChannelLabels(0, labels, named, rivals),))
+    of = ScoredLabels("value", 9, 9, 1, 0, {"conv1": layer}, {"conv1": 0.0}, ())
+    result = None if found is None else interchanged(found)
+    return channel_evidence("conv1", 0, labels=of, interchange=result)
 
 
 def scored(*labels: NamedLabel, name: str = "unnamed", sign: int = 1) -> LabelScores:

@@ -58,7 +58,7 @@ def test_a_bare_store_says_what_it_lacks_and_which_command_adds_it(bare_store):
     verbs = (*verbs, "evaluate")
     for verb, sentence in zip(verbs, report.missing, strict=True):
         assert f"'conceptlrp {verb}" in sentence
-    assert report.effects is report.labels is report.cause is None
+    assert report.effects is report.labels is None
     assert report.upstream == report.downstream == report.clusters == ()
 
 
@@ -72,16 +72,14 @@ def test_labels_come_with_name_cause_and_the_level_of_random_networks(full_store
     found = list(layer_report(full_store, "conv1"))
 
     names = [str(report.name) for report in found]
-    assert names[0] == "best, raises the move played's logit"
-    carried = "weak, lowers the move played's logit"
+    assert names[0] == "active when 'best' is high; it raises the move played's logit"
+    carried = "lowers the move played's logit when 'weak' is high"
     assert set(names[1:]) == {carried, "unnamed"}
     assert not found[1].name.is_named
     assert found[2].name.text == carried
-    assert found[0].cause == found[0].carried
-    assert (found[0].cause.label, found[0].cause.r) == ("best", 0.75)
-    assert (found[1].cause.label, found[1].cause.passed) == ("twin", False)
-    assert found[2].cause is None
-    assert (found[2].carried.label, found[2].carried.r) == ("weak", -0.5)
+    causes = [each.evidence.causes for each in found]
+    assert [each.value for each in causes[:3]] == [0.75, causes[1].value, -0.5]
+    assert [each.passed for each in causes[:3]] == [True, False, True]
     assert {report.random_labelled for report in found} == {0.125}
     assert {report.exchanged_labelled for report in found} == {0.0}
     assert found[0].labels.labels[0].held_out == pytest.approx(0.9)
@@ -119,8 +117,8 @@ def test_a_name_that_fails_the_causal_check_comes_with_a_warning(
 
     report = cl.channel_report(full_store, "conv1", 0)
 
-    assert "The name 'best' fails the causal check" in report.warnings[0]
-    assert "Causal check failed." in " ".join(report.text().split())
+    assert "The name fails interchange" in report.warnings[0]
+    assert "Does not cause: it does not carry 'best'" in " ".join(report.text().split())
 
 
 def test_another_target_is_named_in_the_commands(full_store):

@@ -64,7 +64,7 @@ def test_a_square_without_relevance_has_no_channel() -> None:
     atlas = local_atlas(maps)
 
     assert (atlas.channel == NO_CHANNEL).sum() == 63
-    assert atlas.channels == (2,)
+    assert set(atlas.channel.ravel()) == {NO_CHANNEL, 2}
     assert [hold.channel for hold in atlas.regions if hold.part] == [2]
 
 
@@ -74,10 +74,3 @@ def test_turning_the_maps_turns_the_atlas() -> None:
     turned = local_atlas(np.rot90(maps, axes=(1, 2)))
 
     np.testing.assert_array_equal(turned.channel, np.rot90(local_atlas(maps).channel))
-
-
-def test_channels_with_the_most_squares_come_first() -> None:
-    maps = np.zeros((3, 8, 8))
-    maps[1, :6], maps[0, 6:] = 1, 1
-
-    assert local_atlas(maps).channels == (1, 0)

@@ -55,7 +55,7 @@ def test_a_label_that_holds_beside_the_name_comes_first_with_its_interval():
 
     assert first.label == "weak"
     assert (first.low, first.high) == (pytest.approx(0.3), pytest.approx(0.5))
-    assert first.reason == "holds too, but 'best' describes the channel better"
+    assert first.reason == "holds too, but the name describes the channel better"
 
 
 def test_labels_of_a_channel_without_a_name_say_who_rivals_them():

@@ -6,6 +6,8 @@ import pytest
 from conceptlrp.reference import quantile_boards, random_boards, reference_boards
 from conceptlrp.report import channel_report, layer_report, reports as module
 from conceptlrp.report.channel import STRIPS
+from conceptlrp.report.reports import LayerStrips
+from conceptlrp.report.statistics import Column
 from tests.atlas.conftest import DEAD, KEPT
 
 EXTREMES = {
@@ -80,6 +82,33 @@ def test_random_boards_are_of_different_games_and_the_same_for_all_channels(bare
     games = [board.game for board in strips[0].boards]
     assert len(set(games)) == 6
     assert len({tuple(strip.rows.tolist()) for strip in strips}) == 1
+
+
+def test_the_least_active_boards_are_drawn_from_those_that_tie(bare_store):
+    strips = LayerStrips(layer_report(bare_store, "conv1").stored, 4)
+    activation = np.arange(len(bare_store), dtype=np.float32)
+    tied = activation.copy()
+    tied[20:70] = 0
+
+    rows, drawn = strips._least(activation), strips._least(tied)
+
+    assert rows.note == ""
+    assert rows.scores.tolist() == sorted(rows.scores.tolist())
+    assert f"0 at 51 of {len(activation)} positions; these are drawn at" in drawn.note
+    assert set(drawn.rows.tolist()) <= {0, *range(20, 70)}
+    assert drawn.rows.tolist() == strips._least(tied).rows.tolist()
+
+
+def test_boards_that_tie_with_others_that_are_not_shown_say_so(bare_store):
+    report = layer_report(bare_store, "conv1", count=3)
+    strips = LayerStrips(report.stored, 3)
+    rising = np.arange(len(bare_store), dtype=np.float32)
+    level, kind = np.ones_like(rising), module._KINDS["active"]
+
+    unlike = strips._extreme(Column(0, rising, rising, rising), kind)
+    assert unlike.ranking.note == ""
+    note = strips._extreme(Column(0, level, level, level), kind).ranking.note
+    assert note == "more positions tie at 1, and the first in the store are shown"
 
 
 def test_a_dead_channel_stands_for_no_board(kept_store):

@@ -105,10 +105,13 @@ class Planted:
     def channels(self, _layer):
         return self.tables[0].shape[1]
 
-    def share(self, _layer, *, rows, **_options):
+    def relevance(self, _layer, *, rows, **_options):
         return self.tables[0][rows]
 
-    def activation(self, _layer, *, rows):
+    def norm(self, _layer, rows, _target):
+        return np.ones(len(self.ply[rows]), np.float32)
+
+    def activation(self, _layer, *, rows, **_options):
         return self.tables[1][rows]
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from conceptlrp.atlas import build_atlas
 from conceptlrp.labelling import ChannelLabels
-from conceptlrp.labelling.result import channel_name
 from conceptlrp.networks import demo_network
 from conceptlrp.othello import Corpus, Position
 from conceptlrp.report import Note, channel_report, layer_report
@@ -13,7 +12,7 @@ from conceptlrp.report.findings import ChannelEffect, runners_up
 from conceptlrp.report.statistics import MoveStatistics, PhaseStatistics
 from conceptlrp.runs import attribute_corpus
 from tests.atlas.conftest import LAYERS
-from tests.report.planted_labels import cause, held, scored
+from tests.report.planted_labels import cause, evidence_of, held, scored
 
 HOSTILE = Note("a\x1b[2Jb\r\nc\u202e", "\x07Ada", "today\u2028", "\x9b31m")
 
@@ -192,14 +191,15 @@ def test_a_network_without_a_value_is_told_nothing_of_it(report):
     assert "value before tanh" not in text
 
 
-def named(report, **changes):
+def named(report, found=None, **changes):
+    """Give a report a label as its name, and what interchange found of it."""
     label = replace(held("own corners"), **changes)
-    found = ChannelLabels(0, (label,), 1)
+    evidence = evidence_of(label, found=found)
     return replace(
         report,
-        name=channel_name(found),
-        labels=found,
-        cause=cause("own corners"),
+        name=evidence.name,
+        evidence=evidence,
+        labels=ChannelLabels(0, (label,), 1),
         runners_up=runners_up(scored(held("best"), name="best"), 0)[:1],
         random_labelled=0.02,
         exchanged_labelled=0.0,
@@ -207,24 +207,23 @@ def named(report, **changes):
 
 
 def test_a_name_is_told_with_evidence_control_and_cause(report):
-    text = unwrapped(named(report).text())
+    text = unwrapped(named(report, cause("own corners")).text())
 
-    assert text.startswith("conv1, channel 0: own corners ")
-    assert (
-        "AUROC 0.95, effect +0.90 [+0.80, +1.00] on held-out games; random networks "
-        "reach 0.1; interchange shows that the output follows it (r +0.75). q 0.01."
-        in text
+    assert text.startswith(
+        "conv1, channel 0: active when the mover has corners; it raises the value "
+        "(describes, causes) "
     )
     assert (
-        "Causal check passed. With the channel's map of another game's position of the "
-        "same ply in place of its own, the output follows the difference of 'own "
-        "corners' with r +0.75 [+0.62, +0.88]: more of it raises the output. Labels "
-        "exchanged within plies reach 0.125, networks with random weights 0.25; to "
-        "pass, r must exceed the former in size, and its whole interval the latter and "
-        "0.1. Where the label is equal, the change is 0.5 times as large as where it "
-        "differs." in text
+        "Describes: active when the mover has corners. On held-out games, AUROC 0.95 "
+        "[0.90, 1.00] of its activation for 'own corners'; random networks reach 0.55. "
+        "Here own corners: corners that the mover has." in text
     )
-    assert "Runners-up: - 'twin' (activation, effect +0.95)" in text
+    assert (
+        "Causes: it raises the value when the mover has corners (r +0.75 [+0.62, "
+        "+0.88], 40 games; exchanged labels reach 0.12, random networks 0.25; where "
+        "the label is equal the output changes 0.50 times as much)." in text
+    )
+    assert "labels q 0.01. Runners-up: - 'twin' (activation, effect +0.95)" in text
     assert (
         "Controls: by the same rules, a network of the same shape with random weights "
         "gets a label on 2.0% and this one with its numbers exchanged between "
@@ -236,61 +235,35 @@ def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
     found = named(report, effect=-0.9, held_out=-0.9, low=-1.0, high=-0.8, auroc=None)
 
     text = unwrapped(found.text())
-    assert (
-        "Its activation is higher with less 'own corners' (corners that the side to "
-        "move has): rank correlation −0.90" in text
-    )
+    assert "Describes: inactive when the mover has many corners. On held-out" in text
+    assert "rank correlation −0.90 [−1.00, −0.80] of its activation for" in text
+    assert "-0." not in text
 
 
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        (cause("own corners", -0.75), "more of it lowers the output."),
+        (cause("own corners", -0.75), "it lowers the value when the mover has corners"),
         (
-            cause("own corners", 0.05, passed=False),
-            "; but interchange does not show that the output follows it (r +0.05). ",
-        ),
-        (cause("own corners", 0.05, passed=False), "Causal check failed. With"),
-        (
-            cause("own corners", 0.05, passed=False),
-            "does not detectably follow the difference of 'own corners' (r +0.05 [",
-        ),
-        (
-            replace(cause("own corners", passed=None), games=3),
+            cause("own corners", -0.05, passed=False),
             (
-                "Causal check undecided. Between positions of the same ply, 'own "
-                "corners' differs in pairs of 3 games; pairs of at least 10 games"
+                "Does not cause: it does not carry 'own corners' into the output (r "
+                "−0.05 [−0.1"
             ),
         ),
         (
-            cause("own corners", passed=None),
-            "; interchange cannot tell whether the output follows it. ",
+            replace(cause("own corners", passed=None), games=3),
+            "Not tested by interchange: 'own corners' differs in fewer than 10 games.",
         ),
-        (replace(cause("own corners", passed=None), games=0), "differs nowhere; pairs"),
-        (None, "No causal check: the channel was not interchanged."),
+        (
+            cause("mobility", -0.75),
+            "Causes: it lowers the value when the mover's mobility is high (r −0.75",
+        ),
+        (None, "Not tested by interchange."),
     ],
 )
 def test_what_interchange_found_is_told(report, found, sentence):
-    assert sentence in unwrapped(replace(named(report), cause=found).text())
-
-
-def test_what_a_channel_carries_most_is_told_where_it_is_another_label(report):
-    carried = replace(named(report), carried=cause("mobility", -0.75))
-    same = replace(named(report), carried=cause("own corners"))
-    nothing = replace(named(report), carried=cause("mobility", 0.2, passed=False))
-    unlabelled = replace(report, carried=cause("mobility"))
-
-    assert (
-        "By interchange, of all labels, the output follows the difference of "
-        "'mobility' with r −0.75 [−0.88, −0.62]: more of it lowers the output."
-        in unwrapped(carried.text())
-    )
-    assert "of all labels" not in unwrapped(same.text())
-    assert (
-        "Interchange shows no label that the channel carries into the output; the "
-        "nearest is 'mobility' (r +0.20)." in unwrapped(nothing.text())
-    )
-    assert "follows the difference of 'mobility'" in unwrapped(unlabelled.text())
+    assert sentence in unwrapped(named(report, found).text())
 
 
 def test_squares_of_a_feature_map_have_activation(report):
@@ -308,15 +281,13 @@ def test_squares_of_a_label_are_told_for_maps(report):
 @pytest.mark.parametrize(
     ("labels", "sentence"),
     [
-        ((), "No label describes it."),
-        (
-            (held("best"),),
-            "'best' holds, but does not clearly lead, so the channel has",
-        ),
+        ((), "Not described: no label fulfils the criteria on held-out games."),
+        ((held("best"),), "Not described: 'best' does not clearly lead."),
     ],
 )
 def test_a_channel_without_a_name_says_why(labels, sentence, report):
-    found = replace(report, labels=ChannelLabels(0, labels))
+    evidence = evidence_of(*labels, named=0)
+    found = replace(report, labels=ChannelLabels(0, labels), evidence=evidence)
 
     assert sentence in unwrapped(found.text())
 

@@ -318,9 +318,9 @@ def test_an_existing_store_is_replaced_only_when_that_is_asked_for(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size is 0, expected 1 or more"),
+        ({"batch_size": 0}, "batch_size is 0, expected at least 1"),
         ({"shard_size": -5}, "shard_size is -5, expected 1 or more"),
-        ({"references": -1}, "references is -1, expected 0 or more"),
+        ({"references": -1}, "references is -1, expected at least 0"),
         ({"targets": []}, "no target is given"),
     ],
 )

@@ -185,7 +185,7 @@ def test_an_error_in_a_process_is_raised_here(
 def test_one_way_to_compute_is_chosen(run: Run) -> None:
     with pytest.raises(ValueError, match="workers, a scheduler or stripes; choose one"):
         run(workers=2, stripe=(1, 2))
-    with pytest.raises(ValueError, match="workers is 0, expected 1 or more"):
+    with pytest.raises(ValueError, match="workers is 0, expected at least 1"):
         run(workers=0)
 
 

@@ -20,7 +20,7 @@ VERBS: dict[str, tuple[Callable[[Store], object], int, int]] = {
     "all channels": (lambda s: s.rank_channels("conv1"), 2, 1),
     "nearest": (lambda s: s.nearest("conv1", 4), 2, 1),
     "statistics": (lambda s: statistics.layer_statistics(s, "conv1"), 4, 1),
-    "channel report": (lambda s: str(channel_report(s, "conv1", 2)), 7, 1),
+    "channel report": (lambda s: str(channel_report(s, "conv1", 2)), 4, 1),
     "layer report": (lambda s: [*layer_report(s, "conv1")], 7, 2),
     "frames": (lambda s: [*s.columns.frames(["square", "value"], count=14)], 2, 1),
     "cluster": (lambda s: _clustered(s), 8, 8),

@@ -1,12 +1,14 @@
 """Nearest positions equal a comparison with every position by itself."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 from conceptlrp.errors import LayerError
-from conceptlrp.store import Store, Where
+from conceptlrp.store import Store, Where, ranking
 from tests.store.conftest import MakeStore
 
 
@@ -82,6 +84,33 @@ def test_shards_of_any_size_give_the_same_scores(
     expected = planted_store.nearest("conv2", 3, 60, metric=metric)
     np.testing.assert_array_equal(found.rows, expected.rows)
     np.testing.assert_array_equal(found.scores, expected.scores)
+
+
+@given(
+    seed=st.integers(0, 1 << 20),
+    metric=st.sampled_from(["cosine", "l2"]),
+    power=st.integers(-40, 37),
+    k=st.integers(0, 12),
+)
+def test_what_single_precision_rules_out_is_farther(
+    seed: int, metric: str, power: int, k: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    vector = rng.normal(size=4)
+    # Ties and numbers next to each other, zeros, and lengths of which no square exists.
+    near = vector + rng.choice([0, 1e-7, 1e-3, 1], (60, 1)) * rng.normal(size=(60, 4))
+    with np.errstate(all="ignore"):
+        vectors = (near * rng.choice([0, 1, 1, 10.0**power], (60, 1))).astype("f4")
+        vectors[~np.isfinite(vectors)] = 0
+    met = rng.random(60) < 0.9
+    cuts = sorted(rng.integers(0, 60, 3).tolist())
+    parts = zip([0, *cuts], np.split(vectors, cuts), strict=True)
+
+    with patch.object(ranking, "_AT_ONCE", 28):
+        found = ranking.nearest_rows(parts, vector, k, metric=metric, met=met)
+
+    expected = one_by_one(vectors, vector, metric, np.flatnonzero(met).tolist())[:k]
+    assert found.rows.tolist() == expected
 
 
 def test_conditions_hold_for_the_nearest_too(planted_store: Store) -> None:

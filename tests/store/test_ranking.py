@@ -73,7 +73,7 @@ def test_scores_come_back_as_float32() -> None:
 
 
 def test_a_negative_number_of_positions_is_refused() -> None:
-    with pytest.raises(ValueError, match="the best -1 positions"):
+    with pytest.raises(ValueError, match="count is -1, expected at least 0"):
         top_rows(np.zeros(3), -1)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from conceptlrp.atlas.pictures.charts import plies_svg, scatter_svg
 from conceptlrp.atlas.pictures.page_boards import CardMaker
-from conceptlrp.atlas.site import Site, cluster_data, cluster_page
+from conceptlrp.atlas.site import Site, cluster_page
 from conceptlrp.clustering import ClusterDescription, Clustering, describe_clusters
 from conceptlrp.clustering.clustering import typical_rows
 from conceptlrp.clustering.features import (
@@ -168,7 +168,7 @@ def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) 
     clustering = facts.clustering
     inside = clustering.labels == number
     plies = np.asarray(site.store.positions.ply)[clustering.rows]
-    strips, limit = _strips(site, facts, maker, number)
+    strips = _strips(site, facts, maker, number)
     name = "noise" if number == NOISE else f"cluster {number}"
     site.write(
         cluster_page(clustering.layer, number),
@@ -187,31 +187,28 @@ def _write_page(site: Site, facts: ClusterFacts, maker: CardMaker, number: int) 
         map=cluster_map(clustering, root="../../", highlight=number),
         markers=() if number == NOISE else marker_rows(clustering, number, _MARKERS),
         strips=strips,
-        limit=limit,
     )
-    if number != NOISE:
-        site.write_data(cluster_data(clustering.layer, number), _data(facts, number))
 
 
 def _strips(
     site: Site, facts: ClusterFacts, maker: CardMaker, number: int
-) -> tuple[list[dict[str, Any]], float]:
-    """Collect the strips, all on one scale of colours, and its limit."""
+) -> list[dict[str, Any]]:
+    """Collect the strips, each with the limit of its scale of colours."""
     chosen = _chosen(facts, number, site.count)
     rows = {name: facts.clustering.rows[places] for name, (places, _) in chosen.items()}
     maps = {
         name: site.store.arrays.heatmap(rows=each, target=site.target)
         for name, each in rows.items()
     }
-    limit = max(symmetric_limit(each) for each in maps.values())
     strips = []
     for name, (_, scores) in chosen.items():
         ranking = Ranking(rows[name].astype(np.int64), scores.astype(np.float32))
         boards = describe_boards(site.store, ranking)
-        cards = maker.cards(boards, write=_score, heatmaps=maps[name], limit=limit)
+        cards = maker.cards(boards, write=_score, heatmaps=maps[name])
         title, text = _STRIPS[name]
-        strips.append({"name": name, "title": title, "text": text, "cards": cards})
-    return strips, limit
+        known = {"name": name, "title": title, "text": text, "cards": cards}
+        strips.append({**known, "limit": symmetric_limit(maps[name])})
+    return strips
 
 
 def _chosen(
@@ -254,24 +251,6 @@ def _phases(
         (f"{10 * n + 1}\N{EN DASH}{10 * n + 10}", a, a / inside.sum(), b / len(plies))
         for n, (a, b) in enumerate(rows)
     )
-
-
-def _data(facts: ClusterFacts, number: int) -> dict[str, Any]:
-    """Everything on the page as plain values, what is not known as None."""
-    clustering, silhouette = facts.clustering, float(facts.silhouette[number])
-    return {
-        "encoding-type": "conceptlrp-cluster",
-        "encoding-version": "1",
-        "layer": clustering.layer,
-        "target": clustering.target,
-        "feature": clustering.feature,
-        "method": clustering.method,
-        "seed": clustering.seed,
-        "silhouette": silhouette if np.isfinite(silhouette) else None,
-        "nearest": [list(each) for each in facts.nearest[number]],
-        "rows": clustering.members(number).tolist(),
-        **facts.descriptions[number].to_dict(),
-    }
 
 
 def cluster_map(

@@ -1,29 +1,26 @@
 """The pages that put another store beside the one of the atlas.
 
 Another network, a snapshot of its training, or another composite or baseline on the
-same positions: channels are matched by what they do, and drawn side by side.
+same positions: channels are matched by what they do, and stand side by side, on one
+scale.
 """
 
-from functools import partial
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
+from conceptlrp.atlas.pictures.page_boards import page_board
 from conceptlrp.atlas.site import Site, concept_page
-from conceptlrp.drawing import board_svg
-from conceptlrp.drawing.colors import symmetric_limit
-from conceptlrp.othello import Position
+from conceptlrp.reference import reference_boards
 from conceptlrp.report import StoreComparison, compare
 from conceptlrp.report.comparison import LayerMatch
-from conceptlrp.report.stored_layer import mean_maps
+from conceptlrp.report.stored_layer import StoredResults
 from conceptlrp.statistics import Estimate
 from conceptlrp.statistics.intervals import between
 from conceptlrp.store import Store
 
-_SHOWN = 6
-Maps = NDArray[np.float64] | None
+# Pairs that are drawn from either end, and boards of a channel.
+_SHOWN, _BOARDS = 6, 2
 
 
 def compare_page(number: int) -> str:
@@ -36,6 +33,7 @@ def write_compare_page(site: Site, other: Store, number: int = 0) -> StoreCompar
     found = compare(site.store, other, target=site.target)
     layers = [_layer(site, other, match) for match in found.layers]
     content = {"found": found, "layers": layers, "interval": _interval}
+    content["others"] = StoredResults(other, site.target).names
     site.write(compare_page(number), "compare.html", **content)
     return found
 
@@ -46,9 +44,7 @@ def _interval(found: Estimate) -> str:
 
 
 def _layer(site: Site, other: Store, match: LayerMatch) -> dict[str, Any]:
-    """Collect the pairs of a layer, with pictures of the best and the worst ones."""
-    maps = _mean_maps(site.store, match.layer, site.target)
-    others = _mean_maps(other, match.other_layer, site.target)
+    """Collect the pairs of a layer, with boards of the best and the worst ones."""
     number = len(match.first)
     pictured = min(_SHOWN, number // 2)
     shown = {*range(pictured), *range(number - pictured, number)}
@@ -58,7 +54,12 @@ def _layer(site: Site, other: Store, match: LayerMatch) -> dict[str, Any]:
             "other": int(match.second[place]),
             "href": concept_page(match.layer, channel),
             "correlation": float(match.correlation[place]),
-            "pictures": _pictures(site, maps, others, match, place)
+            "boards": _boards(site.store, match.layer, channel, site.target)
+            if place in shown
+            else None,
+            "beside": _boards(
+                other, match.other_layer, int(match.second[place]), site.target
+            )
             if place in shown
             else None,
         }
@@ -74,22 +75,11 @@ def _layer(site: Site, other: Store, match: LayerMatch) -> dict[str, Any]:
     }
 
 
-def _pictures(
-    site: Site, maps: Maps, others: Maps, match: LayerMatch, place: int
-) -> tuple[Markup, Markup] | None:
-    """Draw the mean heatmaps of a pair, each on a scale of its own."""
-    if maps is None or others is None:
-        return None
-    empty = Position(0, 0, size=site.store.positions.size)
-    draw = partial(board_svg, empty, legal=False, size_px=112, coordinates=False)
-    drawn = []
-    for heat in (maps[match.first[place]], others[match.second[place]]):
-        limit = symmetric_limit(heat)
-        title = "Mean conditional heatmap"
-        drawn.append(Markup(draw(heatmap=heat, limit=limit, title=title)))
-    return drawn[0], drawn[1]
-
-
-def _mean_maps(store: Store, layer: str, target: str) -> Maps:
-    found = mean_maps(store, layer, target=target)
-    return None if found is None else found.positive + found.negative
+def _boards(store: Store, layer: str, channel: int, target: str) -> list[Markup]:
+    """Write the most relevant boards of a channel, none without heatmaps."""
+    found = reference_boards(store, layer, channel, _BOARDS, target=target)
+    if found.heatmaps is None:
+        return []
+    marks = store.arrays.explained_square(rows=found.rows, target=target)
+    known = zip(found.positions, found.heatmaps, marks.tolist(), strict=True)
+    return [page_board(each, heatmap=heat, mark=mark) for each, heat, mark in known]

@@ -12,17 +12,15 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from conceptlrp.atlas.pictures.charts import histogram_svg, intervals_svg
-from conceptlrp.atlas.pictures.page_boards import (
-    CardMaker,
-    page_board,
-    position_marks,
-    position_words,
-)
-from conceptlrp.atlas.site import Site, concept_data, concept_page
+from conceptlrp.atlas.pictures.page_boards import CardMaker, map_only, page_board
+from conceptlrp.atlas.site import Site, concept_page
 from conceptlrp.drawing.colors import symmetric_limit
+from conceptlrp.labelling.channel_name import FIRING_PLACE, PLACE
+from conceptlrp.labelling.evidence import LEVELS
 from conceptlrp.labelling.result import UNTESTED
 from conceptlrp.labels import sentence
-from conceptlrp.othello import Position, square_name
+from conceptlrp.othello import PASS, Position, parse_square, square_name
+from conceptlrp.othello.symmetry import SYMMETRIES, turn_maps
 from conceptlrp.report import ChannelReport
 from conceptlrp.report.findings import ChannelEffect
 from conceptlrp.report.stored_layer import MAPS_OF
@@ -36,14 +34,12 @@ from conceptlrp.report.words.channel import (
     strip_title,
 )
 from conceptlrp.report.words.labels import (
-    carried_line,
-    cause_lines,
     heading,
     label_interval,
     random_line,
     rule_line,
+    rule_title,
     squares_line,
-    verdict,
 )
 from conceptlrp.report.words.numbers import (
     compact,
@@ -53,12 +49,15 @@ from conceptlrp.report.words.numbers import (
 )
 
 _MOVES_NAMED, _PAIRS = 4, 4
+# A side with less of all relevance has no map of its own.
+_MINOR = 0.1
+_PLACES = (PLACE, FIRING_PLACE)
 
 
 def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> None:
     """Write the page of one channel, and its report as JSON."""
     layer, channel = report.layer, report.channel
-    strips, limit = _strips(report, maker)
+    strips = _strips(report, maker)
     size = site.store.manifest.board_size
     site.write(
         concept_page(layer, channel),
@@ -69,13 +68,13 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         pairs=_edited(site, report),
         size=size,
         heading=heading(report),
-        verdict=verdict(report),
+        levels=LEVELS if report.name.is_named else (),
         role=role(report),
         places=list(location_lines(report)),
         facts=_facts(report),
-        means=_mean_maps(report, size),
+        looks=_looks(report, size),
+        served=_served(report, size),
         strips=strips,
-        limit=limit,
         histograms=list(_histograms(report)),
         phases=list(_phases(report)),
         effect=None if report.effects is None else _effect(report, size),
@@ -84,31 +83,26 @@ def write_concept_page(site: Site, report: ChannelReport, maker: CardMaker) -> N
         squares_line=squares_line,
         interval=label_interval,
         untested=UNTESTED,
-        cause=cause_lines(report),
-        carried=carried_line(report),
         control=random_line(report),
         rule=rule_line,
+        rule_title=rule_title,
     )
-    site.write_data(concept_data(layer, channel), report.to_dict())
 
 
-def _strips(
-    report: ChannelReport, maker: CardMaker
-) -> tuple[list[dict[str, Any]], float]:
-    """Collect the strips, all on one scale of colours, and its limit."""
-    found = {name: report.strips[name] for name in report.shown}
-    maps = [each.heatmaps for each in found.values() if each.heatmaps is not None]
-    limit = max((symmetric_limit(each) for each in maps if len(each)), default=0.0)
+def _strips(report: ChannelReport, maker: CardMaker) -> list[dict[str, Any]]:
+    """Collect the strips, each with the limit of its scale of colours."""
     strips = []
-    for name, boards in found.items():
+    for name in report.shown:
+        boards = report.strips[name]
         active = boards.by == "activation"
         write: Callable[[float], str] = compact if active else signed_percent
         heatmaps, text = boards.heatmaps, STRIP_WORDS[name][1]
         title = strip_title(report, name)
-        cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps, limit=limit)
+        cards = maker.cards(boards.boards, write=write, heatmaps=heatmaps)
         known = {"name": name, "title": title, "text": text, "cards": cards}
-        strips.append({**known, "mapped": heatmaps is not None, "note": boards.note})
-    return strips, limit
+        limit = 0.0 if heatmaps is None else symmetric_limit(heatmaps)
+        strips.append({**known, "limit": limit, "note": boards.note})
+    return strips
 
 
 def _edited(site: Site, report: ChannelReport) -> list[tuple[Markup, Markup, str]]:
@@ -143,52 +137,55 @@ def _edited(site: Site, report: ChannelReport) -> list[tuple[Markup, Markup, str
 def _bare(discs: NDArray[np.uint64], size: int, mark: int) -> Markup:
     own, opponent = discs.tolist()
     position = Position(own, opponent, size=size)
-    words = position_words(position, mark=mark)
-    return page_board(size, words, position_marks(position, mark=mark))
+    return page_board(position, mark=mark)
 
 
 def _facts(report: ChannelReport) -> tuple[tuple[str, str, str], ...]:
     found = report.statistics
-    place = f"rank {found.rank} of {report.channels}"
     at = shares(report)
-    usual = (
-        "usual share",
-        f"{at[0.25]} to {at[0.75]}",
-        f"on half of the positions; at most {at[0.0]} to {at[1.0]}",
-    )
+    usual = f"between {at[0.25]} and {at[0.75]} on half of the positions"
+    extremes = f"at least {at[0.0]} and at most {at[1.0]}"
     return (
-        ("share of relevance", percent(found.magnitude), f"mean magnitude, {place}"),
-        ("signed", signed_percent(found.mean_share), "mean share, for or against"),
-        *([usual] if found.positions > 1 else []),
+        ("mean size of the share", percent(found.magnitude), ""),
+        ("mean share", signed_percent(found.mean_share), "for or against the output"),
+        *([("share", usual, extremes)] if found.positions > 1 else []),
         ("active", percent(found.active), "of the positions"),
         ("relevant", percent(found.relevant), "of the positions"),
     )
 
 
-def _mean_maps(
-    report: ChannelReport, size: int
-) -> tuple[list[tuple[str, Markup]], float]:
-    """Draw the mean maps of either sign on one scale, and return its limit."""
+def _looks(report: ChannelReport, size: int) -> list[tuple[str, Markup, float]]:
+    """Draw where the channel looks, with the limit; either sign that matters.
+
+    A name of a place is of that place in all its orientations, and so is the map.
+    """
     maps = {"for": report.mean_positive, "against": report.mean_negative}
     known = {side: heat for side, heat in maps.items() if heat is not None}
-    limit = max((symmetric_limit(heat) for heat in known.values()), default=0.0)
-    pictures = [
-        (f"Where it speaks {side}", _flat(f"Mean map {side}", heat, size, limit))
-        for side, heat in known.items()
-        if limit
-    ]
-    return pictures, limit
+    total = sum(float(np.abs(heat).sum()) for heat in known.values())
+    drawn = []
+    for side, heat in known.items():
+        if total and np.abs(heat).sum() >= _MINOR * total:
+            folded = _folded(heat) if report.name.measure in _PLACES else heat
+            title = f"where it speaks {side}"
+            drawn.append((title, map_only(size, folded), symmetric_limit(folded)))
+    return drawn
 
 
-def _flat(title: str, heat: NDArray[np.floating], size: int, limit: float) -> Markup:
-    """Draw a map without discs; its strongest squares are told in words."""
-    order = np.argsort(-np.abs(np.nan_to_num(heat)), axis=None, kind="stable")
-    strongest = ", ".join(
-        f"{_square(i, size)} {compact(float(heat.flat[i]))}" for i in order[:4].tolist()
-    )
-    return page_board(
-        size, f"{title}, strongest at {strongest}", "", heatmap=heat, limit=limit
-    )
+def _folded(heat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average a map (n, n) over the eight symmetries of the board."""
+    turned = [turn_maps(heat, s) for s in range(SYMMETRIES)]
+    return np.asarray(np.mean(turned, axis=0))
+
+
+def _served(report: ChannelReport, size: int) -> tuple[Markup, float] | None:
+    """Draw the share that the channel has of each explained move, and its limit."""
+    edge = (8 - size) // 2
+    heat = np.zeros((size, size))
+    for each in report.moves:
+        square = parse_square(each.move, size)
+        if square < PASS:
+            heat[square // 8 - edge, square % 8 - edge] = each.mean_share
+    return (map_only(size, heat), symmetric_limit(heat)) if heat.any() else None
 
 
 def _square(index: int, size: int) -> str:
@@ -231,7 +228,7 @@ def _effect(report: ChannelReport, size: int) -> dict[str, Any]:
         ("control", found.control, found.control_low, found.control_high),
     ]
     return {
-        "policy": _flat("Fall of each square's logit", found.policy, size, limit),
+        "policy": map_only(size, found.policy),
         "limit": limit,
         "moves": tuple(_moves(found, size)),
         "chart": intervals_svg(rows, unit=report.unit),

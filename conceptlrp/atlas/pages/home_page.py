@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from conceptlrp.atlas.pages.evaluation_page import (
 )
 from conceptlrp.atlas.pages.graph_page import GRAPH_PAGE, write_graph_page
 from conceptlrp.atlas.pages.layer_pages import LayerPart
+from conceptlrp.atlas.pictures.tiles import LETTERS, Tile, digits
 from conceptlrp.atlas.site import Site
 from conceptlrp.errors import FileFormatError
 from conceptlrp.files import file_stem
@@ -33,6 +34,8 @@ from conceptlrp.store import Store
 if TYPE_CHECKING:
     from conceptlrp.lrp import Explainer
 
+#: Scripts of the pages, in the order in which an atlas of one file has them.
+SCRIPTS: Final = ("board.js", "atlas.js", "home.js", "circuit.js", "game.js")
 # Longer names and notes are on the page of the channel.
 _NAME, _NOTE = 120, 80
 
@@ -46,22 +49,38 @@ def write_home_page(
 ) -> None:
     """Write the first page, what it loads, and the pages about the whole atlas."""
     places = places_of_columns(np.concatenate([each.columns for each in parts], axis=1))
-    site.write_bytes("index.js", index_script(parts, places, unit=site.unit))
-    for name in ("style.css", "atlas.js"):
+    site.write_bytes("index.js", index_script(parts, places, site=site))
+    for name in (
+        "style.css",
+        "board.js",
+        "atlas.js",
+        "home.js",
+        "circuit.js",
+        "game.js",
+    ):
         site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
-    examples = [part.example for part in parts if part.example]
     verdict = site.results.verdict
     site.write(
         "index.html",
         "index.html",
         parts=parts,
         on_map=int((places[:, 0] >= 0).sum()),
-        example=examples[-1] if examples else None,
+        example=next(_examples(parts), None),
         warnings=None if verdict is None else verdict.warnings,
         levels=_level_counts(parts),
         mean_output=float(site.store.arrays.explained(target=site.target).mean()),
         pages=list(_whole_pages(site, explainer, others, on_progress)),
     )
+
+
+def _examples(
+    parts: Sequence[LayerPart],
+) -> Iterator[tuple[str, ChannelLine, Tile]]:
+    """Find the strongest channels with a heatmap, of the last layer first."""
+    for part in reversed(parts):
+        for fact, tile in zip(part.facts, part.tiles, strict=True):
+            if fact.rank == 1 and tile.limit:
+                yield part.layer, fact, tile
 
 
 def _level_counts(parts: Sequence[LayerPart]) -> list[tuple[str, int]]:
@@ -87,16 +106,14 @@ def _whole_pages(
         write_graph_page(site, site.results.graph)
         yield GRAPH_PAGE, "Concept graph"
     if explainer is not None:
-        from conceptlrp.atlas.pages.position_pages import (
-            choose_positions,
-            write_position_pages,
-        )
+        from conceptlrp.atlas.pages.game_pages import choose_games, write_game_pages
+        from conceptlrp.atlas.pages.position_pages import write_position_pages
 
-        chosen = choose_positions(
-            site.store, site.results.clusterings, target=site.target
-        )
-        write_position_pages(site, explainer, chosen, on_progress)
-        yield "positions/index.html", f"{plural(len(chosen), 'position')} in full"
+        if games := choose_games(site):
+            write_game_pages(site, explainer, games, on_progress)
+            yield "games/index.html", f"{plural(len(games), 'game')} move by move"
+        write_position_pages(site, explainer, site.chosen, on_progress)
+        yield "positions/index.html", f"{plural(len(site.chosen), 'position')} in full"
     for number, other in enumerate(others):
         compared = write_compare_page(site, other, number)
         yield compare_page(number), f"Beside {compared.names[1]}"
@@ -135,27 +152,36 @@ def _strength(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def index_script(
-    parts: Sequence[LayerPart], places: NDArray[np.integer], *, unit: str
+    parts: Sequence[LayerPart], places: NDArray[np.integer], *, site: Site
 ) -> bytes:
     """Write search and map data, `places` (C, 2), as a script: pages may not fetch."""
-    facts = [(n, fact) for n, part in enumerate(parts) for fact in part.facts]
-    names = sorted({fact.name for _, fact in facts})
-    columns = _columns(facts, names)
-    columns["x"], columns["y"] = places[:, 0].tolist(), places[:, 1].tolist()
-    notes = {
-        place: _cut(fact.note, _NOTE)
-        for place, (_, fact) in enumerate(facts)
-        if fact.note
-    }
+    found = [
+        pair for part in parts for pair in zip(part.facts, part.tiles, strict=True)
+    ]
+    # Names first, then the words of channels that have none.
+    names = sorted({_words(fact, tile) for fact, tile in found})
+    topics = sorted({tile.topic for _, tile in found})
+    columns = _columns(found, names, topics)
+    known = {name: each for name, each in columns.items() if set(each) != {None}}
     content = {
+        "title": _cut(site.title, _NAME),
+        "target": site.target,
         "layers": [visible(part.layer) for part in parts],
         "stems": [file_stem(part.layer) for part in parts],
-        "names": [_cut(name, _NAME) for name in names],
+        "sizes": [len(part.facts) for part in parts],
+        "names": [_cut(name, _NAME) for _, name in names],
+        "named": sum(not unnamed for unnamed, _ in names),
+        "topics": [_cut(topic, _NAME) for topic in topics],
         "labels": any(part.labelled for part in parts),
         "levels": list(LEVELS),
-        "unit": unit,
-        "notes": notes,
-        "columns": columns,
+        "unit": site.unit,
+        "size": site.store.manifest.board_size,
+        "notes": {n: _cut(f.note, _NOTE) for n, (f, _) in enumerate(found) if f.note},
+        "letters": LETTERS,
+        "boards": "".join(tile.packed for _, tile in found),
+        # No place, -1, is the last of all.
+        "places": digits(places.ravel() % 81**2, 81**2, 1, 2),
+        "columns": known,
     }
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     # In a page of one file the script stands between tags.
@@ -163,27 +189,35 @@ def index_script(
     return f"window.ATLAS={text};\n".encode("utf-8", "backslashreplace")
 
 
+def _words(fact: ChannelLine, tile: Tile) -> tuple[bool, str]:
+    return not fact.named, tile.words if fact.named else tile.short
+
+
 def _columns(
-    facts: Sequence[tuple[int, ChannelLine]], names: Sequence[str]
+    found: Sequence[tuple[ChannelLine, Tile]],
+    names: Sequence[tuple[bool, str]],
+    topics: Sequence[str],
 ) -> dict[str, list[Any]]:
-    number = {name: place for place, name in enumerate(names)}
+    """Write numbers by channel; parts are in percent, as they are read."""
+    name = {each: place for place, each in enumerate(names)}
+    topic = {each: place for place, each in enumerate(topics)}
+    facts = [fact for fact, _ in found]
     return {
-        "layer": [layer for layer, _ in facts],
-        "channel": [fact.channel for _, fact in facts],
-        "name": [number[fact.name] for _, fact in facts],
-        "named": [int(fact.named) for _, fact in facts],
+        "name": [name[_words(fact, tile)] for fact, tile in found],
+        "topic": [topic[tile.topic] for _, tile in found],
         "badge": [
             sum(1 << n for n, level in enumerate(LEVELS) if level in fact.badge)
-            for _, fact in facts
+            for fact in facts
         ],
-        "score": [_short(fact.score, 2) for _, fact in facts],
-        "share": [_short(fact.magnitude) for _, fact in facts],
-        "signed": [_short(fact.mean_share) for _, fact in facts],
-        "active": [_short(fact.active) for _, fact in facts],
-        "relevant": [_short(fact.relevant) for _, fact in facts],
-        "phase": [fact.phase for _, fact in facts],
-        "effect": [_short(fact.effect) for _, fact in facts],
-        "beats": [int(fact.beats_control) for _, fact in facts],
+        "score": [_short(fact.score, 2) for fact in facts],
+        "share": [_short(100 * fact.magnitude) for fact in facts],
+        "signed": [_short(100 * fact.mean_share) for fact in facts],
+        "active": [_short(100 * fact.active, 2) for fact in facts],
+        "relevant": [_short(100 * fact.relevant, 2) for fact in facts],
+        "phase": [fact.phase for fact in facts],
+        "effect": [_short(fact.effect) for fact in facts],
+        "beats": [n for n, fact in enumerate(facts) if fact.beats_control],
+        "limit": [_short(tile.limit, 2) for _, tile in found],
     }
 
 

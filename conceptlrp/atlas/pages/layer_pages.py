@@ -18,12 +18,12 @@ from conceptlrp.atlas.pages.cluster_pages import (
     write_cluster_pages,
 )
 from conceptlrp.atlas.pages.concept_pages import write_concept_page
-from conceptlrp.atlas.pictures.page_boards import CardMaker, png, sprite
-from conceptlrp.atlas.site import Site, layer_page, sprite_file
+from conceptlrp.atlas.pictures.page_boards import CardMaker
+from conceptlrp.atlas.pictures.tiles import Tile, make_tile
+from conceptlrp.atlas.site import Site, layer_page
 from conceptlrp.clustering import Clustering, cluster_channels
 from conceptlrp.clustering.features import position_features
 from conceptlrp.concept_graph import MeanConceptGraph
-from conceptlrp.drawing.colors import symmetric_limit
 from conceptlrp.lrp import Target
 from conceptlrp.reference import ReferenceBoards
 from conceptlrp.report import ChannelReport, layer_report
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from conceptlrp.lrp import Explainer
     from conceptlrp.networks.checkpoint import AnyNetwork
 
-# Thumbnails in a row of the picture of a layer.
-_COLUMNS = 32
+# Channels of a page, so that it has 100 KB or less.
+_TILES = 96
 _LINKS = 12
 _STRONGEST = 6
 _GROUPS = 8
@@ -52,13 +52,13 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class LayerPart:
-    """What pages of all layers need of one: `columns` (S, C), an example, `digests`."""
+    """What pages of all layers need of one: `columns` (S, C), tiles, `digests`."""
 
     layer: str
     facts: tuple[ChannelLine, ...]
+    tiles: tuple[Tile, ...]
     columns: NDArray[np.float32]
     random_labelled: float | None
-    example: dict[str, Any] | None
     labelled: bool
     digests: Mapping[str, str]
 
@@ -67,33 +67,28 @@ def write_layer(
     site: Site, layer: str, explainer: "Explainer | None" = None
 ) -> LayerPart:
     """Write all pages of a layer."""
-    maker = CardMaker(site.store, target=site.target)
-    facts, maps, phases, example = [], [], [], None
+    pages = site.position_rows if explainer is not None else ()
+    maker = CardMaker(site.store, target=site.target, pages=pages)
+    marks = site.store.arrays.explained_square(target=site.target)
+    facts, tiles, phases = [], [], []
     for report in _reports(site, layer, explainer):
         write_concept_page(site, report, maker)
         facts.append(report.line)
-        if report.mean_positive is not None and report.mean_negative is not None:
-            maps.append(report.mean_positive + report.mean_negative)
+        tiles.append(make_tile(report, marks, site.store.manifest.board_size))
         phases.append([phase.magnitude or 0.0 for phase in report.phases])
-        if report.statistics.rank == 1:
-            example = _example(report, maker)
     if layer in site.results.clusterings:
         write_cluster_pages(site, site.results.clusterings[layer], maker)
-    columns = min(_COLUMNS, len(maps))
-    if maps:
-        tiles = sprite(np.stack(maps), columns=columns)
-        site.write_bytes(sprite_file(layer), png(tiles))
-    rows = _phase_rows(report, np.array(phases))
-    _write_layer_page(site, report, facts, columns=columns, phases=rows)
-    return LayerPart(
+    part = LayerPart(
         layer=layer,
         facts=tuple(facts),
+        tiles=tuple(tiles),
         columns=channel_columns(site.store, layer, target=site.target),
         random_labelled=report.random_labelled,
-        example=example,
         labelled=report.labels is not None,
-        digests=dict(site.digests),
+        digests=site.digests,
     )
+    _write_layer_pages(site, report, part, _phase_rows(report, np.array(phases)))
+    return part
 
 
 def write_layer_apart(
@@ -123,59 +118,43 @@ def _reports(
     return iter(found) if explainer is None else mapped_reports(found, store, explainer)
 
 
-def _example(report: ChannelReport, maker: CardMaker) -> dict[str, Any] | None:
-    boards = report.strips["relevant"]
-    if boards.heatmaps is None or not len(boards.heatmaps):
-        return None
-    heat, row = boards.heatmaps[0], boards.boards[0].row
-    limit = symmetric_limit(heat)
-    return {
-        "layer": report.layer,
-        "channel": report.channel,
-        "picture": maker.picture(row, heatmap=heat, limit=limit, size_px=336),
-        "limit": limit,
-        "description": boards.boards[0].description,
-    }
-
-
-def _write_layer_page(
+def _write_layer_pages(
     site: Site,
     report: ChannelReport,
-    facts: Sequence[ChannelLine],
-    *,
-    columns: int,
+    part: LayerPart,
     phases: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write the page of a layer; `report` is that of any of its channels."""
-    layer, layers = report.layer, site.store.layers
+    """Write the pages of a layer; `report` is that of any of its channels."""
+    layer, layers, facts = part.layer, site.store.layers, part.facts
     place = layers.index(layer)
     clustering = site.results.clusterings.get(layer)
     shape = site.store.manifest.layers[layer]
-    site.write(
-        layer_page(layer),
-        "layer.html",
-        layer=layer,
-        shape=f"{shape['height']} \N{MULTIPLICATION SIGN} {shape['width']}",
-        previous=layers[place - 1] if place else None,
-        next=layers[place + 1] if place + 1 < len(layers) else None,
-        facts=facts,
-        by_rank=sorted(facts, key=lambda each: each.rank),
-        largest=max((each.magnitude for each in facts), default=0.0) or 1.0,
-        half=_half(facts),
-        names=site.names,
-        labels=label_counts(facts),
-        labelled=report.labels is not None,
-        few=report.effects is not None and report.effects.few,
-        random_labelled=report.random_labelled,
-        phases=phases,
-        clustering=clustering,
-        map=None if clustering is None else cluster_map(clustering, root="../"),
-        markers=[] if clustering is None else _markers(clustering),
-        groups=_groups(site.store, layer, site.target),
-        links=_strongest_links(site.results.graph, layer, target=site.target),
-        missing=report.missing,
-        columns=columns,
-    )
+    known: dict[str, Any] = {
+        "layer": layer,
+        "shape": f"{shape['height']} \N{MULTIPLICATION SIGN} {shape['width']}",
+        "previous": layers[place - 1] if place else None,
+        "next": layers[place + 1] if place + 1 < len(layers) else None,
+        "facts": facts,
+        "largest": max((each.magnitude for each in facts), default=0.0) or 1.0,
+        "half": _half(facts),
+        "names": site.names,
+        "labels": label_counts(facts),
+        "labelled": report.labels is not None,
+        "few": report.effects is not None and report.effects.few,
+        "random_labelled": report.random_labelled,
+        "phases": phases,
+        "clustering": clustering,
+        "map": None if clustering is None else cluster_map(clustering, root="../"),
+        "markers": [] if clustering is None else _markers(clustering),
+        "groups": _groups(site.store, layer, site.target),
+        "links": _strongest_links(site.results.graph, layer, target=site.target),
+        "missing": report.missing,
+    }
+    ranked = sorted(zip(facts, part.tiles, strict=True), key=lambda each: each[0].rank)
+    sheets = [ranked[n : n + _TILES] for n in range(0, len(ranked), _TILES)]
+    for sheet, shown in enumerate(sheets):
+        known |= {"sheet": sheet, "sheets": sheets, "shown": shown}
+        site.write(layer_page(layer, sheet), "layer.html", **known)
 
 
 def _strongest_links(

@@ -8,89 +8,40 @@ each. Shapes use n x n squares.
 """
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from heapq import nlargest
+from types import MappingProxyType
 from typing import Any
 
 from conceptlrp.atlas.pictures.page_boards import (
     explained_square,
-    map_picture,
+    game_data,
     page_board,
-    position_marks,
-    position_words,
 )
-from conceptlrp.atlas.site import Site, cluster_page, concept_page, position_page
-from conceptlrp.clustering import Clustering
+from conceptlrp.atlas.site import ChosenPosition, Site, concept_page, position_page
+from conceptlrp.concept_graph.position_circuit import position_circuit
 from conceptlrp.drawing.colors import LEVELS, levels, symmetric_limit
-from conceptlrp.lrp import Contrast, Explainer, Move, Target, Value
-from conceptlrp.othello import BLACK, PASS, Position, square_name
+from conceptlrp.errors import CompositeError, NetworkError
+from conceptlrp.lrp import Baseline, Explainer, mean_baseline
+from conceptlrp.networks.planes import with_pass
+from conceptlrp.networks.prediction import expected_outcome
+from conceptlrp.othello import BLACK, Position, square_name
+from conceptlrp.othello.board import PHASES
 from conceptlrp.progress import OnProgress
-from conceptlrp.reference.boards import to_copy
-from conceptlrp.report import position_report
-from conceptlrp.report.explained_output import NO_CHANNEL, ExplainedOutput, LayerMaps
+from conceptlrp.reference.boards import move_probabilities, to_copy
+from conceptlrp.report import PositionReport, position_report
+from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import StoredResults
-from conceptlrp.report.words.numbers import (
-    compact,
-    effect,
-    percent,
-    plural,
-    signed_amount,
-    signed_percent,
-)
-from conceptlrp.store import Store
+from conceptlrp.statistics.intervals import effect
 
-# A page stays below 100 KB with so many maps of each layer and output.
-_CHANNELS = 4
-# Reference boards of every channel that are looked at.
-_REFERENCES = 8
+# A page stays below 100 KB with so many maps of an output, and of each layer.
+_MAPS, _CHANNELS = 16, 4
+# Among so many channels every page has a circuit; among twice as many half of them.
+_SEARCHED = 256
+# Channels in which two moves differ most.
+_DIFFERENT = 12
 
 ChannelHref = Callable[[str, int], str | None]
-
-
-@dataclass(frozen=True)
-class ChosenPosition:
-    """A row of the store that gets a page; each reason with the address it names."""
-
-    row: int
-    reasons: tuple[tuple[str, str | None], ...]
-
-
-def choose_positions(
-    store: Store,
-    clusterings: Mapping[str, Clustering],
-    *,
-    target: int | str = 0,
-    limit: int = 100,
-) -> tuple[ChosenPosition, ...]:
-    """Choose the middle of every cluster and the boards that most channels share."""
-    reasons: dict[int, list[tuple[str, str | None]]] = {}
-    for row, text, href in (*_medoids(clusterings), *_shared(store, target)):
-        if row in reasons or len(reasons) < limit:
-            reasons.setdefault(row, []).append((text, href))
-    return tuple(ChosenPosition(row, tuple(reasons[row])) for row in sorted(reasons))
-
-
-def _medoids(clusterings: Mapping[str, Clustering]) -> Iterator[tuple[int, str, str]]:
-    for layer, clustering in clusterings.items():
-        for number, rows in enumerate(clustering.typical(1)):
-            for row in rows.tolist():
-                text = f"nearest to the centre of cluster {number} of {layer}"
-                yield row, text, cluster_page(layer, number)
-
-
-def _shared(store: Store, target: int | str) -> Iterator[tuple[int, str, None]]:
-    """Yield the boards that several channels have as reference, most channels first."""
-    counts: Counter[int] = Counter()
-    for layer in store.layers:
-        table = store.references(layer, "share-top", target=target)
-        if table is not None:
-            best = table.rows[:, :_REFERENCES]
-            counts.update(best[best >= 0].tolist())
-    for row, channels in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
-        if channels > 1:
-            text = f"among the {_REFERENCES} most relevant boards of "
-            yield row, text + plural(channels, "channel"), None
 
 
 def write_position_pages(
@@ -101,7 +52,13 @@ def write_position_pages(
 ) -> None:
     """Write the pages of some positions and the list of them."""
     rows = [None, *(each.row for each in chosen), None]
+    mean = site.store.baseline
+    if chosen and mean.kind != "mean":
+        mean = mean_baseline(explainer, site.store.positions)
+    channels = sum(map(site.store.channels, site.store.layers))
+    every = max(1, channels // _SEARCHED)
     for place, each in enumerate(chosen):
+        found = _content(site, explainer, None if place % every else mean, each.row)
         site.write(
             position_page(each.row),
             "position.html",
@@ -109,71 +66,125 @@ def write_position_pages(
             previous=rows[place],
             next=rows[place + 2],
             reasons=each.reasons,
-            **_content(site, explainer, each.row),
+            **found,
         )
         if on_progress is not None:
             on_progress("positions", place + 1, len(chosen))
+    phases = site.store.columns.metadata.phase()
     site.write(
         "positions/index.html",
         "positions.html",
-        size=site.store.positions.size,
-        positions=[_listed(site, each) for each in chosen],
+        parts={
+            name: [each for each in chosen if phases[each.row] == number]
+            for number, name in enumerate(PHASES)
+        },
     )
 
 
-def _content(site: Site, explainer: Explainer, row: int) -> dict[str, Any]:
+def _content(
+    site: Site, explainer: Explainer, mean: Baseline | None, row: int
+) -> dict[str, Any]:
     corpus = site.store.positions
     position, played = corpus.position(row), int(corpus.played[row])
-    report = position_report(explainer, position, store=site.store, count=_CHANNELS)
-
-    def href(layer: str, channel: int) -> str:
-        return f"../{concept_page(layer, channel)}"
-
+    name = square_name(played, corpus.size) if played >= 0 else ""
+    logits = with_pass(site.store.arrays.logits(rows=[row])[0], size=corpus.size)
+    best, *others = move_probabilities(position, logits)
+    report = position_report(
+        explainer,
+        position,
+        store=site.store,
+        move=best,
+        against=name if name in others else others[0] if others else None,
+        count=min(_CHANNELS, max(1, _MAPS // len(explainer.layers))),
+    )
+    turned = int(corpus.symmetry[row])
+    game = {"r": row, **game_data(corpus, row, turned)}
     return {
-        "size": position.size,
-        "marks": position_marks(position, mark=explained_square(report.move)),
         "side": "black" if position.mover == BLACK else "white",
         "description": corpus.describe(row),
         "outputs": [
-            output_view(position, each, channel_href=href, names=_results(site, each))
-            for each in report.outputs
+            output_view(
+                position,
+                each,
+                channel_href=_href,
+                names=site.named.get(each.unit, site.results),
+                game=game,
+            )
+            for each in (report.move, report.value_output)
+            if each is not None
         ],
+        "moves": two_moves(report, channel_href=_href, names=site.named["logits"]),
+        "circuit": mean and _circuit(site, explainer, mean, report),
         "policy": report.policy,
         "value": None if math.isnan(report.value) else effect(report.value),
-        "played": square_name(played, corpus.size) if played >= 0 else "",
-        "copied": to_copy(position, corpus.transcript(row), int(corpus.symmetry[row])),
+        "played": name,
+        "copied": to_copy(position, corpus.transcript(row), turned),
     }
 
 
-def _listed(site: Site, chosen: ChosenPosition) -> dict[str, Any]:
-    position = site.store.positions.position(chosen.row)
-    words, marks = position_words(position), position_marks(position)
+def _href(layer: str, channel: int) -> str:
+    return f"../{concept_page(layer, channel)}"
+
+
+def two_moves(
+    report: PositionReport, *, channel_href: ChannelHref, names: StoredResults
+) -> dict[str, Any] | None:
+    """Collect the move, the other one and their contrast, with channels that differ.
+
+    They are of all layers, by the difference of their relevance.
+    """
+    if report.contrast is None or report.other is None:
+        return None
+    outputs = (report.move, report.other, report.contrast)
+    differences = {
+        (name, channel): abs(difference)
+        for name, layer in report.contrast.layers.items()
+        for channel, difference in enumerate(layer.relevance.tolist())
+    }
     return {
-        "row": chosen.row,
-        "svg": page_board(position.size, words, marks),
-        "move": f"{'Black' if position.mover == BLACK else 'White'} to move",
-        "description": site.store.positions.describe(chosen.row),
-        "reasons": [text for text, _ in chosen.reasons],
+        "position": report.position,
+        "outputs": [(output_title(each), each) for each in outputs],
+        "limit": symmetric_limit([each.heatmap for each in outputs]),
+        "places": nlargest(_DIFFERENT, differences, key=differences.__getitem__),
+        "href": channel_href,
+        "names": names,
+    }
+
+
+def _circuit(
+    site: Site, explainer: Explainer, mean: Baseline, report: PositionReport
+) -> dict[str, Any] | None:
+    """Find the circuit of the output that names are for, if its engine can.
+
+    A pass has none: networks may lack an output for it.
+    """
+    output = next((o for o in report.outputs if o.unit == site.unit), report.move)
+    position, target = report.position, output.target
+    if target == "pa":
+        return None
+    try:
+        found = position_circuit(explainer, position, mean, target=target)
+    except (CompositeError, NetworkError):
+        return None
+    logits = with_pass(found.alone.logits[:, 0], size=position.size)
+    return {
+        "position": position,
+        "output": output,
+        "title": output_title(output),
+        "found": found,
+        "chances": [move_probabilities(position, each) for each in logits],
+        "outcomes": expected_outcome(found.alone.value[:, 0], explainer.value_kind),
+        "href": _href,
+        "names": site.results,
     }
 
 
 def output_title(output: ExplainedOutput) -> str:
     """Name an output for a heading."""
-    target = Target.parse(output.target)
-    if target == Value():
+    if output.target == "value":
         return "Value"
-    if isinstance(target, Contrast):
-        return f"Move {_word(target.move)} rather than {_word(target.other)}"
-    return "Pass" if target == Move(PASS) else f"Move {target.name}"
-
-
-def _word(move: Target) -> str:
-    return "pass" if move == Move(PASS) else move.name
-
-
-def _results(site: Site, output: ExplainedOutput) -> StoredResults | None:
-    """Return what names the channels that explain an output, if it is the store's."""
-    return site.results if output.unit == site.unit else None
+    moves = ["pass" if each == "pa" else each for each in output.target.split("-")]
+    return "Pass" if moves == ["pass"] else f"Move {' rather than '.join(moves)}"
 
 
 def output_view(
@@ -182,74 +193,26 @@ def output_view(
     *,
     channel_href: ChannelHref,
     cell_href: ChannelHref = lambda _layer, _channel: None,
-    names: StoredResults | None = None,
+    names: StoredResults,
+    game: Mapping[str, str | int] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Draw an output, of which `summed` reaches the board, with its channels."""
-    limit, title = symmetric_limit(output.heatmap), output_title(output)
-    words = f"Relevance for {title.lower()}; {position_words(position)}"
+    """Draw an output; channels of a layer and its local atlas have one scale."""
+    mark, layers = explained_square(output), []
+    for layer in output.layers.values():
+        shown = [*(each.heatmap for each in layer.top), layer.atlas.relevance]
+        limit = symmetric_limit(shown)
+        steps = levels(layer.atlas.relevance, limit) + LEVELS
+        layers.append((layer, limit, steps.tolist()))
     return {
-        "title": title,
-        "explained": signed_amount(output.explained),
-        "summed": signed_amount(float(output.heatmap.sum())),
+        "title": output_title(output),
+        "totals": output.totals,
         "unit": output.unit,
-        "svg": map_picture(position, output.heatmap, limit, words),
-        "limit": limit,
-        "layers": [
-            _layer_view(position, layer, output.unit, channel_href, cell_href, names)
-            for layer in output.layers.values()
-        ],
-    }
-
-
-def _layer_view(
-    position: Position,
-    layer: LayerMaps,
-    unit: str,
-    channel_href: ChannelHref,
-    cell_href: ChannelHref,
-    names: StoredResults | None,
-) -> dict[str, Any]:
-    """Draw the channels of a layer and its local atlas, all on one scale of colours."""
-    name, top, atlas = layer.layer, layer.top, layer.atlas
-    limit = symmetric_limit([*(each.heatmap for each in top), atlas.relevance])
-
-    def picture(channel: int) -> str:
-        title = f"Conditional heatmap of channel {channel} of {name}"
-        return map_picture(position, layer.maps[channel], limit, title)
-
-    def linked(channel: int, href: ChannelHref) -> tuple[int | None, str | None]:
-        return (None, None) if channel == NO_CHANNEL else (channel, href(name, channel))
-
-    known = {} if names is None else names.names
-    badges = {} if names is None else names.badges
-    steps = (levels(atlas.relevance, limit) + LEVELS).tolist()
-    return {
-        "name": name,
-        "channels": len(layer),
-        "limit": f"\N{PLUS-MINUS SIGN}{compact(limit)} {unit}",
-        "cards": [
-            {
-                "channel": each.channel,
-                "svg": picture(each.channel),
-                "relevance": signed_amount(each.relevance),
-                "share": signed_percent(each.share),
-                "href": channel_href(name, each.channel),
-                "name": known.get((name, each.channel), ""),
-                "badge": badges.get((name, each.channel), ""),
-            }
-            for each in top
-        ],
-        "cells": [
-            [(s, *linked(c, cell_href)) for s, c in zip(*row, strict=True)]
-            for row in zip(steps, atlas.channel.tolist(), strict=True)
-        ],
-        "regions": [
-            (
-                each.region,
-                signed_amount(each.relevance),
-                percent(each.part),
-                *linked(each.channel, channel_href),
-            )
-            for each in atlas.regions
-        ],
+        "svg": page_board(position, heatmap=output.heatmap, mark=mark, **game),
+        "limit": symmetric_limit(output.heatmap),
+        "layers": layers,
+        "position": position,
+        "mark": mark,
+        "href": channel_href,
+        "cell_href": cell_href,
+        "names": names,
     }

@@ -140,14 +140,13 @@ def _chart(content: str, description: str) -> Markup:
 
 def _bars(heights: NDArray[np.floating]) -> str:
     step = _WIDTH / len(heights)
-    width = f"{0.86 * step:.3g}"
     # A bar that is not empty must be seen.
     tall = np.maximum(1.5, _HEIGHT * heights)
     d = "".join(
-        f"M{i * step:.4g} {_HEIGHT}v-{tall[i]:.3g}h{width}V{_HEIGHT}z"
+        f"M{(i + 0.5) * step:.4g} {_HEIGHT}v-{tall[i]:.2g}"
         for i in np.flatnonzero(heights)
     )
-    return f'<path class="bar" d="{d}"/>'
+    return f'<path class="bar" stroke-width="{0.86 * step:.3g}" d="{d}"/>'
 
 
 def _ticks(low: float, high: float) -> str:

@@ -1,101 +1,81 @@
-"""Boards as they stand on a page by the dozen: small, told in words, and on cards.
+"""Boards as they stand on a page by the dozen: as text, which board.js draws.
 
-The lines, the marks and the looks that all boards of a page share stand on it once,
-as `board_kit` of the template pictures.html. A run of discs or of equal colours is
-one stroke: dashes of no length with round ends are discs. A board so takes half of
-what `conceptlrp.drawing.board` takes for one that stands alone.
-
-Shapes use k boards and n x n squares, row 0 being rank 1, which is drawn on top.
+A board takes some 200 bytes, with its game 350, where a picture takes 2,000. What each
+attribute says stands in board.js. Shapes use k boards and n x n squares, row 0 being
+rank 1, which is drawn on top.
 """
 
 import math
-import struct
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from conceptlrp.drawing.board import board_svg, colored_runs, quoted
-from conceptlrp.drawing.colors import symmetric_limit, to_rgb
-from conceptlrp.othello import BLACK, NO_MOVE, PASS, Position, square_name
-from conceptlrp.othello.board import squares
+from conceptlrp.drawing.board import quoted
+from conceptlrp.othello import BLACK, NO_MOVE, PASS, Corpus, Position, square_name
 from conceptlrp.reference.boards import ReferenceBoard, ToCopy
 from conceptlrp.report.explained_output import ExplainedOutput
 from conceptlrp.report.stored_layer import crop
-from conceptlrp.report.words.numbers import effect, percent
+from conceptlrp.report.words.numbers import percent
+from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 
-_POSITION = '<use href="#position"/>'
-# Boards drawn for all channels, such as those of the random strip, and no more.
-_REMEMBERED = 256
+_LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_STEPS: Final = 30
 
 
 def page_board(
-    size: int,
-    words: str,
-    marks: str,
+    position: Position,
     *,
     heatmap: NDArray[np.floating] | None = None,
-    limit: float = 0.0,
+    mark: int = -1,
+    **known: str | int,
 ) -> Markup:
-    """Draw a board over a heatmap (n, n) if any; it needs the page's `board_kit`."""
-    runs = "" if heatmap is None else colored_runs(crop(heatmap, size), limit)
-    heat = f'<g transform="translate(0 .5)">{runs}</g>' if runs else ""
-    return Markup(
-        f'<svg class="b" viewBox="-.75 -.75 {size + 0.8:g} {size + 0.8:g}" '
-        f'role="img" aria-label={quoted(words)}><use href="#white"/>{heat}'
-        f'<use href="#lines"/><g transform="translate(.5 .5)">{marks}</g></svg>'
-    )
+    """Write a board over a heatmap (n, n) or (8, 8) if any; `known` is as in board.js.
 
-
-def position_marks(position: Position, *, mark: int = -1) -> Markup:
-    """Draw the discs, legal moves, last move and explained move of a position."""
-    n = position.size
-    edge = (8 - n) // 2
-    legal = _runs([s for s in position.legal_moves if s != mark and s < 64], n)
-    parts = [
-        f'<path class="{name}" d="{d}"/>'
-        for name, d in (
-            ("k", _runs(squares(position.black | position.white), n)),
-            ("w", _runs(squares(position.white), n)),
-            ("h", legal),
-            ("l", legal),
-        )
-        if d
-    ]
-    if position.last >= 0:
-        name = "last-b" if position.black >> position.last & 1 else "last-w"
-        parts.append(_use(name, position.last, edge))
-    if 0 <= mark < 64:
-        parts.append(_use("cross", mark, edge))
-    return Markup("".join(parts))
-
-
-def position_words(position: Position, *, mark: int = -1) -> str:
-    """Say what a board shows: side to move, moves and number of discs.
-
-    >>> position_words(Position.start(), mark=19)
-    'Black to move, explained move d3, 2 black and 2 white discs'
+    >>> page_board(Position.start(6), mark=20).partition(">")[0]
+    Markup('<span class="bd" data-n="6" data-m="x" data-k="d2"')
     """
     n = position.size
-    words = "Black to move" if position.mover == BLACK else "White to move"
+    text, side = position.obf().split()
+    data: dict[str, str | int] = {"m": side.lower()}
     if 0 <= mark < 64:
-        words += f", explained move {square_name(mark, n)}"
+        data["k"] = square_name(mark, n)
     if position.last >= 0:
-        words += f", last move {square_name(position.last, n)}"
-    black, white = position.black.bit_count(), position.white.bit_count()
-    return f"{words}, {black} black and {white} white discs"
+        data["l"] = square_name(position.last, n)
+    return _element("bd", text, heatmap, n, {**data, **known})
 
 
-def map_picture(
-    position: Position, heatmap: NDArray[np.floating], limit: float, title: str
+def map_only(size: int, heatmap: NDArray[np.floating]) -> Markup:
+    """Write a heatmap (n, n) or (8, 8) without discs."""
+    return _element("bd flat", "-" * size * size, heatmap, size, {})
+
+
+def heat_text(heatmap: NDArray[np.floating]) -> tuple[str, float]:
+    """Write a map as a letter a square, and the largest magnitude that they are of."""
+    heat = np.nan_to_num(np.asarray(heatmap, dtype=float), posinf=0.0, neginf=0.0)
+    largest = float(f"{np.abs(heat).max(initial=0.0):.3g}")
+    steps = np.rint(heat.ravel() / (largest or 1.0) * _STEPS).clip(-_STEPS, _STEPS)
+    return "".join(_LETTERS[int(step) + _STEPS] for step in steps), largest
+
+
+def _element(
+    name: str,
+    text: str,
+    heatmap: NDArray[np.floating] | None,
+    size: int,
+    data: dict[str, str | int],
 ) -> Markup:
-    """Draw the position of the page over a heatmap (n, n)."""
-    return page_board(position.size, title, _POSITION, heatmap=heatmap, limit=limit)
+    if size != 8:
+        data = {"n": size, **data}
+    if heatmap is not None:
+        letters, largest = heat_text(crop(heatmap, size))
+        data = {**data, **({"h": letters, "s": f"{largest:g}"} if largest else {})}
+    attributes = "".join(f" data-{k}={quoted(str(v))}" for k, v in data.items())
+    return Markup(f'<span class="{name}"{attributes}>{text}</span>')
 
 
 def explained_square(output: ExplainedOutput) -> int:
@@ -104,55 +84,13 @@ def explained_square(output: ExplainedOutput) -> int:
     return NO_MOVE if square == PASS else square
 
 
-def _runs(found: list[int], n: int) -> str:
-    """Write squares as strokes, those that are neighbours in a row as one."""
-    # A tenth more than its length makes sure that the last dash of a run is drawn.
-    edge = (8 - n) // 2
-    runs: list[list[int]] = []
-    for square in sorted(found):
-        if runs and square == runs[-1][1] + 1 and square % 8:
-            runs[-1][1] = square
-        else:
-            runs.append([square, square])
-    return "".join(
-        f"M{a % 8 - edge} {a // 8 - edge}h{f'{b - a}.1' if b > a else '.1'}"
-        for a, b in runs
-    )
-
-
-def _use(name: str, square: int, edge: int) -> str:
-    x, y = square % 8 - edge, square // 8 - edge
-    return f'<use href="#{name}" x="{x}" y="{y}"/>'
-
-
-def sprite(maps: NDArray[np.floating], *, columns: int) -> NDArray[np.uint8]:
-    """Lay maps (C, n, n) out in rows of `columns`, each coloured to its own limit."""
-    channels, n, _ = maps.shape
-    rows = -(-channels // columns)
-    tiles = np.full((rows * columns, n, n, 3), 255, dtype=np.uint8)
-    for channel, heat in enumerate(maps):
-        tiles[channel] = to_rgb(heat, symmetric_limit(heat))
-    grid = tiles.reshape(rows, columns, n, n, 3).transpose(0, 2, 1, 3, 4)
-    return grid.reshape(rows * n, columns * n, 3)
-
-
-def png(rgb: NDArray[np.uint8]) -> bytes:
-    """Encode a picture (height, width, 3) as PNG without metadata (W3C, section 5)."""
-    height, width, _ = rgb.shape
-    lines = np.zeros((height, 1 + 3 * width), dtype=np.uint8)
-    lines[:, 1:] = rgb.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [
-        (b"IHDR", header),
-        (b"IDAT", zlib.compress(lines.tobytes(), 9)),
-        (b"IEND", b""),
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+def game_data(corpus: Corpus, row: int, symmetry: int) -> dict[str, str | int]:
+    """Return the game of a row for its board: moves, how many before, how turned."""
+    moves = corpus.transcript(row, whole=True)
+    if not moves:
+        return {}
+    before = len(corpus.transcript(row)) // 2
+    return {"g": moves, "y": before, **({"t": symmetry} if symmetry else {})}
 
 
 @dataclass(frozen=True)
@@ -169,13 +107,17 @@ class BoardCard:
 
 
 class CardMaker:
-    """Makes the cards of a store's positions."""
+    """Makes the cards of a store's positions; rows among `pages` have a page."""
 
-    def __init__(self, store: Store, *, target: int | str = 0) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: Store,
+        *,
+        target: int | str = 0,
+        pages: Container[int] = (),
+    ) -> None:
+        self._store, self._pages = store, pages
         self._marks = store.arrays.explained_square(target=target)
-        self._size = store.manifest.board_size
-        self._drawn = lru_cache(_REMEMBERED)(_drawn)
 
     def cards(
         self,
@@ -183,33 +125,32 @@ class CardMaker:
         *,
         write: Callable[[float], str],
         heatmaps: NDArray[np.floating] | None = None,
-        limit: float = 0.0,
     ) -> tuple[BoardCard, ...]:
         """Make the cards of some positions, in their order; `heatmaps` is (k, n, n)."""
         maps = [None] * len(boards) if heatmaps is None else heatmaps
         return tuple(
-            self._card(board, write(board.score), heatmap, limit)
+            self._card(board, write(board.score), heatmap)
             for board, heatmap in zip(boards, maps, strict=True)
         )
 
-    def picture(
+    def board(
         self,
         row: int,
         *,
         heatmap: NDArray[np.floating] | None = None,
-        limit: float | None = None,
-        size_px: int = 176,
+        position: Position | None = None,
+        symmetry: int | None = None,
     ) -> Markup:
-        """Draw one position alone, over a heatmap (n, n) if any."""
-        # board_svg escapes what it is given.
-        return Markup(
-            board_svg(
-                self._store.positions.position(row),
-                heatmap=heatmap,
-                limit=limit,
-                mark=int(self._marks[row]),
-                size_px=size_px,
-            )
+        """Write the board of a row, a door to its game and its page."""
+        corpus = self._store.positions
+        turned = int(corpus.symmetry[row]) if symmetry is None else symmetry
+        return page_board(
+            position or corpus.position(row),
+            heatmap=heatmap,
+            mark=int(self._marks[row]),
+            r=row,
+            **game_data(corpus, row, turned),
+            **({"p": 1} if row in self._pages else {}),
         )
 
     def _card(
@@ -217,12 +158,15 @@ class CardMaker:
         board: ReferenceBoard,
         score: str,
         heatmap: NDArray[np.floating] | None,
-        limit: float,
     ) -> BoardCard:
         mark = int(self._marks[board.row])
-        words, marks = self._drawn(board.position, mark)
         return BoardCard(
-            svg=page_board(self._size, words, marks, heatmap=heatmap, limit=limit),
+            svg=self.board(
+                board.row,
+                heatmap=heatmap,
+                position=board.position,
+                symmetry=board.symmetry,
+            ),
             score=score,
             move=_move(board.position, mark),
             network=_network(board, mark),
@@ -230,11 +174,6 @@ class CardMaker:
             copied=board.copied,
             row=board.row,
         )
-
-
-def _drawn(position: Position, mark: int) -> tuple[str, str]:
-    """Say and draw a position, without its heatmap."""
-    return position_words(position, mark=mark), position_marks(position, mark=mark)
 
 
 def _move(position: Position, mark: int) -> str:

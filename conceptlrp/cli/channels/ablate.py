@@ -34,12 +34,15 @@ def ablate(
     ] = "mean",
     count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 8,
     seed: opt.Seed = 0,
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
     as_json: opt.Json = False,
     overwrite: opt.Overwrite = False,
 ) -> None:
     """Ablate each channel alone, and say what policy and value lose."""
     from conceptlrp.ablation import Ablation, ablate as ablate_channels
     from conceptlrp.ablation.sample import ABLATIONS
+    from conceptlrp.runs import RunOptions
 
     opt.check_choice("--ablation", ablation, ABLATIONS)
     found = store_result(
@@ -53,6 +56,7 @@ def ablate(
         ablation=ablation,
         n_positions=positions,
         seed=seed,
+        run=RunOptions(workers=workers, scheduler=scheduler),
         overwrite=overwrite,
     )
     if as_json:

@@ -85,10 +85,8 @@ def _show(found: "PositionReport", *, value: bool) -> None:
     )
     valued = f"; value {found.value:+.2f}" if found.value_output else ""
     print_text(f"policy: {moves}{valued}")
-    print_text(
-        f"explained: {output.target}, {output.explained:+.3g} {output.unit}, "
-        f"{found.relevance}"
-    )
+    print_text(f"explained: {output.target}, {found.relevance}")
+    print_text(f"{output.totals}")
     if found.gradients:
         print_text(gradient_words(found.gradients))
     tops = [each for layer in output.layers.values() for each in layer.top]

@@ -1,40 +1,33 @@
 """The verb that labels the positions and channels of a store."""
 
-from functools import partial
 from math import isnan, nan
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from conceptlrp.cli import options as opt
-from conceptlrp.cli.channels.interchange import part_of, verdict_word
+from conceptlrp.cli.channels.interchange import part_of
 from conceptlrp.cli.inputs import store_result
 from conceptlrp.cli.tables import print_json, print_table, print_text
 from conceptlrp.errors import OutputExistsError
 from conceptlrp.late import pd
 from conceptlrp.report.words.numbers import plural
-from conceptlrp.statistics.intervals import fixed, signed
+from conceptlrp.statistics.intervals import signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeAlias
 
-    from conceptlrp.labelling import (
-        ChannelLabels,
-        EditedBoards,
-        Evidence,
-        Interchange,
-        NamedLabel,
-        ScoredLabels,
-    )
+    from conceptlrp.labelling import EditedBoards, Evidence, Interchange, ScoredLabels
+
+    _Found: TypeAlias = Mapping[tuple[str, int], Evidence]
 
 _LEGEND = (
     "In brackets: several labels fit about equally well, so the channel has no name. "
-    "Effect: AUROC, or correlation r with a number, within plies, on games held out; "
-    "by the largest relevance, how much more of these boards than of others have the "
-    "label; "
-    "random: what one in 200 channels of networks with random weights exceeds. "
-    "Causal: r by interchange, above 0 where more of the label raises the output, and "
-    "whether that passes; 'conceptlrp interchange' says what it rests on."
+    "Effect: 2 AUROC - 1, or the rank correlation with a number, within plies, on "
+    "games held out; by the largest relevance, how much more of these boards than of "
+    "others have the label; random: what one in 200 channels of networks with random "
+    "weights exceeds."
 )
 
 
@@ -62,6 +55,8 @@ def label(
     ] = False,
     count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 10,
     seed: opt.Seed = 0,
+    workers: opt.Workers = None,
+    scheduler: opt.Scheduler = None,
     as_json: opt.Json = False,
     overwrite: opt.Overwrite = False,
 ) -> None:
@@ -76,6 +71,7 @@ def label(
         label_positions,
     )
     from conceptlrp.labels import LABELS
+    from conceptlrp.runs import RunOptions
     from conceptlrp.store import open_store
 
     opened = open_store(store)
@@ -101,7 +97,10 @@ def label(
         target=target or 0,
         n_positions=positions,
         options=LabelOptions(
-            n_maps=maps, n_random=random_networks, columns=tuple(column or ())
+            n_maps=maps,
+            n_random=random_networks,
+            columns=tuple(column or ()),
+            run=RunOptions(workers=workers, scheduler=scheduler),
         ),
         seed=seed,
         overwrite=overwrite,
@@ -111,14 +110,13 @@ def label(
     else:
         causes = opened.results.get(Interchange, target=target or 0)
         edits = opened.results.get(EditedBoards, target=target or 0)
-        _show(found, causes, count)
-        _show_counts(evidence_by_channel(found, edits, causes), causes, edits)
+        evidence = evidence_by_channel(found, edits, causes)
+        _show(found, evidence, count)
+        _show_counts(evidence, causes, edits)
 
 
 def _show_counts(
-    evidence: "Mapping[tuple[str, int], Evidence]",
-    causes: "Interchange | None",
-    edits: "EditedBoards | None",
+    evidence: "_Found", causes: "Interchange | None", edits: "EditedBoards | None"
 ) -> None:
     """Print how many channels of each layer reach each level of evidence."""
     from conceptlrp.labelling import counts
@@ -131,10 +129,12 @@ def _show_counts(
     print_table(columns, title="channels by what speaks for their names")
 
 
-def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> None:
+def _show(found: "ScoredLabels", evidence: "_Found", count: int) -> None:
+    from conceptlrp.labelling.channel_name import HOW_TO_READ
+
     for name in found.layers:
-        _show_layer(found, causes, name, count)
-    print_text(_LEGEND, style="dim")
+        _show_layer(found, evidence, name, count)
+    print_text(f"{_LEGEND} {HOW_TO_READ}", style="dim")
     typer.echo(
         f"{plural(found.positions, 'position')}, {found.maps:,} with maps, "
         f"{plural(found.random_networks, 'random network')}; power {found.power:.0%}"
@@ -144,7 +144,7 @@ def _show(found: "ScoredLabels", causes: "Interchange | None", count: int) -> No
 
 
 def _show_layer(
-    found: "ScoredLabels", causes: "Interchange | None", layer: str, count: int
+    found: "ScoredLabels", evidence: "_Found", layer: str, count: int
 ) -> None:
     """Print the best-labelled channels of a layer."""
     scores = found.layers[layer]
@@ -161,14 +161,16 @@ def _show_layer(
     )
     best = [each for each in scores.channels if each.labels]
     best.sort(key=lambda each: -abs(each.labels[0].held_out))
-    best = best[:count]
+    about = [(e.labels[0], evidence[layer, e.channel]) for e in best[:count]]
     columns: dict[str, list[object]] = {
-        "channel": [each.channel for each in best],
-        "label": [_name(found, causes, layer, each) for each in best],
-        "by": [each.labels[0].measure for each in best],
-        "effect (95 %)": [_effect(each.labels[0]) for each in best],
-        "random": [_random(each.labels[0]) for each in best],
-        "causal": [_cause(causes, layer, each) for each in best],
+        "channel": [each.channel for each in best[:count]],
+        "name": [e.name.text if e.name.label else f"({x.label})" for x, e in about],
+        "by": [label.measure for label, _ in about],
+        "effect (95 %)": [
+            f"{x.held_out:+.2f} {x.interval(signed)}".strip() for x, _ in about
+        ],
+        "random": [f"{label.random:.2f}" for label, _ in about],
+        "causes": [_cause(each) for _, each in about],
     }
     if best:
         print_table(columns, title=title)
@@ -176,43 +178,6 @@ def _show_layer(
         print_text(title, style="bold")
 
 
-def _name(
-    found: "ScoredLabels",
-    causes: "Interchange | None",
-    layer: str,
-    channel: "ChannelLabels",
-) -> str:
-    from conceptlrp.labelling.evidence import channel_evidence
-
-    name = channel_evidence(
-        layer, channel.channel, labels=found, interchange=causes
-    ).name
-    return name.text if name.is_named else f"({channel.labels[0].label})"
-
-
-def _effect(label: "NamedLabel") -> str:
-    write = partial(_number, label)
-    is_r = label.auroc is None and not label.is_excess
-    unit, digits = "r " if is_r else "", 2 if label.auroc is None else 3
-    return f"{unit}{write(label.held_out, digits)} {label.interval(write, digits)}"
-
-
-def _random(label: "NamedLabel") -> str:
-    return _number(label, label.random, 2 if label.auroc is None else 3)
-
-
-def _number(label: "NamedLabel", value: float, digits: int) -> str:
-    """Write an effect as AUROC, correlation or part of the strongest boards."""
-    if label.is_excess:
-        return f"{value:+.0%}"
-    if label.auroc is None:
-        return signed(value, digits)
-    return fixed((value + 1) / 2, digits)
-
-
-def _cause(causes: "Interchange | None", layer: str, channel: "ChannelLabels") -> str:
-    if causes is None or channel.labels[0].label not in causes.labels:
-        return "untested"
-    found = causes.cause(layer, channel.channel, channel.labels[0].label)
-    known = "" if isnan(found.r) else f"{found.r:+.2f} "
-    return f"{known}{verdict_word(found)}"
+def _cause(found: "Evidence") -> str:
+    words = {None: "untested", True: "yes", False: "no"}[found.causes.passed]
+    return words if isnan(found.causes.value) else f"{found.causes.value:+.2f} {words}"

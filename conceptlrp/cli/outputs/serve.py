@@ -19,6 +19,12 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port; 0 for any free one.")
     ] = 8000,
+    atlas: Annotated[
+        str | None,
+        typer.Option(
+            help="Atlas of the store to link to: a folder, served too, or an address."
+        ),
+    ] = None,
 ) -> None:
     """Explain positions that you play in a browser, until Ctrl-C."""
     try:
@@ -37,6 +43,7 @@ def serve(
     net = store_network(opened, network, weights)
     with bound_socket(host, port) as listener:
         engine = ExplorerEngine(store_explainer(opened, net), opened)
+        app = explorer_app(engine, hosts=(host,), atlas=atlas)
         shown = f"[{host}]" if ":" in host else host
         typer.echo(f"http://{shown}:{listener.getsockname()[1]}/ (Ctrl-C to stop)")
-        run_server(explorer_app(engine, hosts=(host,)), listener)
+        run_server(app, listener)

@@ -1,8 +1,6 @@
 """The verbs that explain a corpus into a store, in one go or in parts."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,9 +12,9 @@ from conceptlrp.cli.inputs import (
     open_network,
     read_positions,
     recorded_network,
+    run_bars,
 )
-from conceptlrp.cli.tables import print_json, remark
-from conceptlrp.progress import progress_bars
+from conceptlrp.cli.tables import print_json
 
 if TYPE_CHECKING:
     from conceptlrp.networks import BoardNetwork
@@ -153,7 +151,7 @@ def merge(
     net = None if network is None else open_network(network, weights)
     if net is None and not has_references(store):
         net = recorded_network(store, read_plan(store).network)
-    with _telling_what_is_kept(), progress_bars() as report:
+    with run_bars() as report:
         merged = merge_run(
             store,
             net,
@@ -169,7 +167,7 @@ def fill_store(
     """Explain positions into a store, with bars."""
     from conceptlrp.runs import attribute_corpus
 
-    with _telling_what_is_kept(), progress_bars() as report:
+    with run_bars() as report:
         return attribute_corpus(network, positions, out, on_progress=report, **options)
 
 
@@ -191,18 +189,6 @@ def _show(store: "Store", *, as_json: bool) -> None:
         layers = ", ".join(store.layers)
         number = f"{len(store):,} position{'s' * (len(store) != 1)}"
         typer.echo(f"{store.path}: {number}, {layers}")
-
-
-@contextmanager
-def _telling_what_is_kept() -> Iterator[None]:
-    """Say what an interrupted run leaves, which typer would keep to itself."""
-    from conceptlrp.runs import RunInterrupted
-
-    try:
-        yield
-    except RunInterrupted as stopped:
-        remark(str(stopped))
-        raise
 
 
 def _stripe(text: str | None) -> tuple[int, int] | None:

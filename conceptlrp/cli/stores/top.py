@@ -74,5 +74,6 @@ def _say_name(results: "StoredResults", layer: str, channel: int) -> None:
     if not found.name.is_named:
         return
     badge = f" ({found.badge})" if found.badge else ""
-    by = f"--by {found.name.by}{' --lowest' if found.name.lowest else ''}"
-    typer.echo(f"{found.name.title}{badge}; by {found.name.quantity}, so see {by}")
+    lowest = " --lowest, which leaves out 0" if found.name.lowest else ""
+    meaning = f" ({found.name.meaning})" if found.name.meaning else ""
+    typer.echo(f"{found.name.title}{badge}{meaning}; see --by {found.name.by}{lowest}")

@@ -15,18 +15,18 @@ from conceptlrp.othello import BLACK
 from conceptlrp.report.stored_layer import MAPS_OF, crop
 from conceptlrp.report.words.numbers import (
     compact,
-    effect,
     percent,
     plural,
     signed_amount,
     signed_percent,
 )
-from conceptlrp.statistics.intervals import FEW_GAMES, between
+from conceptlrp.statistics.intervals import FEW_GAMES, between, effect
 
 if TYPE_CHECKING:
     from conceptlrp.reference import ReferenceBoard
     from conceptlrp.report.channel import ChannelReport
     from conceptlrp.report.findings import ChannelEffect, WiredChannel
+    from conceptlrp.report.statistics import MoveStatistics
 
 _BOARDS = 3
 # A mean share below this part of its magnitude leans to no side.
@@ -34,14 +34,16 @@ _LEANING = 0.2
 # Relevance on one kind of squares, or in one phase, beyond its even part by this
 # factor is worth a word; phases of fewer positions say little.
 _CONCENTRATED, _FULL = 1.25, 30
-# How many times the usual magnitude a move has to have.
-_STANDING_OUT = 1.5
+# How many times the usual magnitude a move has to have, and how many are named.
+_STANDING_OUT, _MOVES = 1.5, 5
 _PLACES = {"corner": "corners", "center": "the four squares in the centre"}
 # How much more than if spread evenly, and how much of the whole, is worth a word.
 _DENSE, _SUBSTANTIAL = 1.5, 0.05
 _PLACES_NAMED, _SQUARES_NAMED = 3, 4
+# How many times its even part a square has to have to be named at a glance.
+_STRONG, _GLANCED = 3, 3
 _KINDS = {
-    "own": "discs of the side to move",
+    "own": "the mover's discs",
     "opponent": "the opponent's discs",
     "empty": "empty squares",
 }
@@ -157,42 +159,49 @@ def amount_lines(report: "ChannelReport") -> Iterator[str]:
 
 def location_lines(report: "ChannelReport") -> Iterator[str]:
     """Say where the relevance of a channel lies, if there are heatmaps."""
-    maps = report.mean_positive, report.mean_negative
-    if maps[0] is None or maps[1] is None or report.regions is None:
-        return
-    magnitude = maps[0] - maps[1]
-    total = float(magnitude.sum())
-    if total == 0:
+    share = _map_share(report)
+    if share is None or report.regions is None:
         return
     part = {name: percent(each.relevance) for name, each in report.regions.items()}
     even = {name: percent(each.squares) for name, each in report.regions.items()}
     yield (
         f"In the heatmaps of {MAPS_OF[report.maps_of]}, {part['own']} of its "
-        f"relevance lies on own discs ({even['own']} of the squares), "
-        f"{part['opponent']} on opponent discs ({even['opponent']}) and "
+        f"relevance lies on the mover's discs ({even['own']} of the squares), "
+        f"{part['opponent']} on the opponent's ({even['opponent']}) and "
         f"{part['empty']} on empty squares ({even['empty']}); legal moves hold "
         f"{part['legal']} ({even['legal']})."
     )
-    share = magnitude / total
-    yield f"{_densest(share)} Strongest squares: {_squares(share)}."
+    dense = _densest(share)
+    near = "It is spread over the board."
+    if dense is not None:
+        square, most, part_of_board = dense
+        near = f"The nine squares around {square} have {percent(most)} of it "
+        near += f"({percent(part_of_board)} of the squares)."
+    strongest = ", ".join(f"{name} {percent(part)}" for name, part in _squares(share))
+    yield f"{near} Strongest squares: {strongest}."
     places = _places(share)
     if places:
         yield f"Kinds of squares with more than their share: {places}."
 
 
-def _densest(share: NDArray[np.float64]) -> str:
-    """Say how much the 3 x 3 squares have that have most."""
+def _map_share(report: "ChannelReport") -> NDArray[np.float64] | None:
+    """Share out the magnitude of its heatmaps among the squares, if there is any."""
+    maps = report.mean_positive, report.mean_negative
+    if maps[0] is None or maps[1] is None:
+        return None
+    magnitude = maps[0] - maps[1]
+    total = float(magnitude.sum())
+    return magnitude / total if total else None
+
+
+def _densest(share: NDArray[np.float64]) -> tuple[str, float, float] | None:
+    """Find the middle of the 3 x 3 squares that have most, if far more than evenly."""
     inner = len(share) - 2
     windows = np.lib.stride_tricks.sliding_window_view(share, (3, 3)).sum(axis=(2, 3))
     row, column = divmod(int(windows.argmax()), inner)
     most, even = float(windows[row, column]), 9 / share.size
-    if most < _DENSE * even:
-        return "It is spread over the board."
     square = f"{'abcdefgh'[column + 1]}{row + 2}"
-    return (
-        f"The nine squares around {square} have {percent(most)} of it "
-        f"({percent(even)} of the squares)."
-    )
+    return (square, most, even) if most >= _DENSE * even else None
 
 
 def _places(share: NDArray[np.float64]) -> str:
@@ -209,13 +218,44 @@ def _places(share: NDArray[np.float64]) -> str:
     return ", ".join(t for _, t in sorted(found, reverse=True)[:_PLACES_NAMED])
 
 
-def _squares(share: NDArray[np.float64]) -> str:
+def _squares(share: NDArray[np.float64]) -> list[tuple[str, float]]:
     size = len(share)
     order = np.argsort(-share, axis=None, kind="stable")[:_SQUARES_NAMED].tolist()
-    return ", ".join(
-        f"{'abcdefgh'[i % size]}{i // size + 1} {percent(float(share.flat[i]))}"
-        for i in order
-    )
+    return [
+        (f"{'abcdefgh'[i % size]}{i // size + 1}", float(share.flat[i])) for i in order
+    ]
+
+
+def strongest_squares(report: "ChannelReport") -> list[str]:
+    """Name the squares that have far more of its heatmaps than their even part."""
+    share = _map_share(report)
+    if share is None:
+        return []
+    return [name for name, part in _squares(share) if part >= _STRONG / share.size]
+
+
+def served_moves(report: "ChannelReport") -> list["MoveStatistics"]:
+    """Find the explained moves where it has far more than on average, largest first."""
+    least = _STANDING_OUT * report.statistics.magnitude
+    return [each for each in report.moves[:_MOVES] if each.magnitude >= least]
+
+
+def glance(report: "ChannelReport") -> str:
+    """Say in a few words what is known of a channel without a name; "" for nothing."""
+    if not report.statistics.relevant:
+        return "dead" if report.statistics.dead else "never drawn on"
+    if moves := served_moves(report):
+        first = moves[0]
+        leans = abs(first.mean_share) >= _LEANING * first.magnitude
+        way = f"speaks {'for' if first.mean_share > 0 else 'against'}"
+        same = [each.move for each in moves if each.mean_share * first.mean_share > 0]
+        named = ", ".join(same[:_GLANCED]).replace("pa", "passes")
+        return f"{way if leans else 'used for'} {named}"
+    if squares := strongest_squares(report):
+        return f"looks at {', '.join(squares[:_GLANCED])}"
+    share = _map_share(report)
+    dense = None if share is None else _densest(share)
+    return "" if dense is None else f"looks around {dense[0]}"
 
 
 def phase_lines(report: "ChannelReport") -> Iterator[str]:
@@ -242,8 +282,7 @@ def move_lines(report: "ChannelReport") -> Iterator[str]:
     found = [
         f"{each.move} ({percent(each.magnitude)}, mean "
         f"{signed_percent(each.mean_share)}, {plural(each.positions, 'position')})"
-        for each in report.moves
-        if each.magnitude >= _STANDING_OUT * usual
+        for each in served_moves(report)
     ]
     if found:
         moves = " or ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
@@ -257,19 +296,20 @@ def board_lines(report: "ChannelReport") -> Iterator[str]:
     for name in report.shown[:-2]:
         strip = report.strips[name]
         write = compact if strip.by == "activation" else signed_percent
-        note = f" none, {strip.note}." if strip.note else ""
+        none = "" if strip.boards else " none,"
+        note = f"{none} {strip.note}." if strip.note else ""
         yield f"{strip_title(report, name)}:{note}"
         yield from (_board(board, write) for board in strip.boards[:_BOARDS])
 
 
 def strip_title(report: "ChannelReport", name: str) -> str:
-    """Return the title of a strip, and say of the first that the name is about it."""
+    """Return the title of a strip; of the first say that the name is about it."""
     title = STRIP_WORDS[name][0]
     # What a channel carries is not seen on its boards.
     described = report.name.is_named and report.name.measure != INTERCHANGE
     if not described or name != report.shown[0]:
         return title
-    return f"{title} (the name is by {report.name.quantity})"
+    return f"{title}: the boards that the name is about"
 
 
 def _board(board: "ReferenceBoard", write: Callable[[float], str]) -> str:

@@ -88,8 +88,8 @@ def _of_channel(
     found = stored.results.evidence_of(stored.layer, channel)
     if found.name.is_named and found.causes.passed is False:
         yield (
-            f"The name '{found.name}' fails the causal check: it describes an "
-            "association only."
+            "The name fails interchange: it says what the channel goes with, and not "
+            "what it does to the output."
         )
     if stored.labels is not None:
         yield from _of_controls(stored.labels, stored.layer, channel)

@@ -8,32 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from conceptlrp.labelling import (
-    ChannelCause,
-    ChannelLabels,
-    LabelCriteria,
-    NamedLabel,
-    Rule,
-)
-from conceptlrp.labelling.channel_name import (
-    FEATURE_MAP,
-    FIRING_PLACE,
-    INTERCHANGE,
-    RULE,
-    STRONGEST,
-    ChannelName,
-)
-from conceptlrp.labelling.interchange_result import LEAST
+from conceptlrp.labelling import ChannelLabels, LabelCriteria, NamedLabel, Rule
+from conceptlrp.labelling.channel_name import FEATURE_MAP, FIRING_PLACE, RULE, described
 from conceptlrp.labelling.result import TELLS
-from conceptlrp.labels import sentence
-from conceptlrp.report.words.numbers import (
-    compact,
+from conceptlrp.report.words.numbers import compact, percent, signed_amount
+from conceptlrp.statistics.intervals import (
+    LEAST_GAMES,
+    SAME_DRAWS,
+    between,
     effect,
-    percent,
-    plural,
-    signed_amount,
+    fixed,
 )
-from conceptlrp.statistics.intervals import LEAST_GAMES, between, fixed
 
 if TYPE_CHECKING:
     from conceptlrp.report.channel import ChannelReport
@@ -55,21 +40,12 @@ def mapped_quantity(label: NamedLabel) -> str:
     return "activation" if of_activation else "relevance"
 
 
-def label_size(label: NamedLabel) -> str:
-    """Write such as "AUROC 0.91, effect +0.82 [+0.78, +0.86] on held-out games"."""
-    auroc = "" if label.auroc is None else f"AUROC {label.auroc:.2f}, "
-    kind = label.kind if label.auroc is None else "effect"
-    interval = label_interval(label)
-    return f"{auroc}{kind} {effect(label.held_out)} {interval} on held-out games"
-
-
 def label_interval(label: "NamedLabel | RunnerUp") -> str:
     """Write the interval of the held-out effect of a label, "" if it has none."""
-    if label.low is None or label.high is None or label.measure == RULE:
+    if label.low is None:
         return ""
-    same = "the same in every draw of games"
     ends = label.low, label.high
-    return between(*ends, effect, games=LEAST_GAMES, same=same)
+    return between(*ends, effect, games=LEAST_GAMES, same=SAME_DRAWS)
 
 
 def squares_line(label: NamedLabel) -> str:
@@ -81,137 +57,10 @@ def squares_line(label: NamedLabel) -> str:
     )
 
 
-def verdict(report: "ChannelReport") -> str:
-    """Say in a sentence what the channel was found to be; "" without any labels."""
-    if report.labels is None or report.statistics.dead:
-        return ""
-    if report.name.measure == INTERCHANGE:
-        return report.evidence.causes.text
-    found, held = report.labels, report.labels.labels
-    if found.is_named:
-        best, *tied = (_named(label) for label in held[: found.named])
-        as_well = (
-            f" It fits as well that {each[0].lower()}{each[1:]}." for each in tied
-        )
-        return f"{best}{_caused(report)}.{''.join(as_well)}"
-    if found.note:
-        return f"It has no name of its own, since {found.note}."
-    if held:
-        rivals = [f"'{each}'" for each in (held[0].label, *found.rivals[:3])]
-        if len(rivals) > 1:
-            named = f"{', '.join(rivals[:-1])} and {rivals[-1]} fit about equally well"
-        else:
-            named = f"{rivals[0]} holds, but does not clearly lead"
-        return f"{named}, so the channel has no name."
-    if report.runners_up:
-        near = report.runners_up[0]
-        return f"No label describes it. The nearest is '{near.label}': {near.reason}."
-    return "No label describes it."
-
-
-def _named(label: NamedLabel) -> str:
-    said = sentence(label.label)
-    meant = f" ({said})" if said else ""
-    way = "lower" if label.effect < 0 else "higher"
-    if label.share is not None:
-        # The comparison is among squares alike, which may hold little of the whole.
-        part = percent(label.share)
-        quantity = mapped_quantity(label)
-        maps = "feature maps" if quantity == "activation" else "heatmaps"
-        where = (
-            f"Among squares of one kind, its {maps} are {way} on "
-            f"'{label.label}'{meant}, which have {part} of its {quantity}"
-        )
-    elif label.measure == STRONGEST:
-        where = (
-            f"On the boards of its largest relevance '{label.label}'{meant} holds more "
-            f"often than on others of their plies, by {percent(label.held_out)} of them"
-        )
-    elif label.measure == RULE:
-        where = f"Its feature map is {way} on {label.label}"
-    elif label.auroc is None:
-        more = "more" if label.effect >= 0 else "less"
-        where = f"Its {label.measure} is higher with {more} '{label.label}'{meant}"
-    else:
-        where = f"Its {label.measure} is {way} where '{label.label}' holds{meant}"
-    random = compact(round(label.random, 2))
-    return f"{where}: {label_size(label)}; random networks reach {random}"
-
-
-def _caused(report: "ChannelReport") -> str:
-    cause = report.cause
-    if cause is None:
-        return ""
-    if cause.passed is None:
-        return "; interchange cannot tell whether the output follows it"
-    if cause.passed:
-        return f"; interchange shows that the output follows it (r {effect(cause.r)})"
-    shown = "" if np.isnan(cause.r) else f" (r {effect(cause.r)})"
-    return f"; but interchange does not show that the output follows it{shown}"
-
-
-def cause_lines(report: "ChannelReport") -> tuple[str, str]:
-    """Return the result of the causal check and what it rests on; "" without labels."""
-    cause, labels = report.cause, report.labels
-    if labels is None or not labels.labels:
-        return "", ""
-    if cause is None:
-        return "No causal check:", "the channel was not interchanged."
-    if cause.passed is None:
-        where = (
-            f"in pairs of {plural(cause.games, 'game')}" if cause.games else "nowhere"
-        )
-        return "Causal check undecided.", (
-            f"Between positions of the same ply, '{cause.label}' differs {where}; "
-            f"pairs of at least {LEAST_GAMES} games are needed."
-        )
-    head = f"Causal check {'passed' if cause.passed else 'failed'}."
-    equal = (
-        ""
-        if np.isnan(cause.equal)
-        else f" Where the label is equal, the change is {compact(cause.equal)} times "
-        "as large as where it differs."
-    )
-    return head, (
-        "With the channel's map of another game's position of the same ply in place "
-        f"of its own, the output {_followed(cause)}. Labels exchanged within plies "
-        f"reach {compact(cause.exchanged)}, networks with random weights "
-        f"{compact(cause.random)}; to pass, r must exceed the former in size, and its "
-        f"whole interval the latter and {compact(LEAST)}.{equal}"
-    )
-
-
-def carried_line(report: "ChannelReport") -> str:
-    """Say what a channel carries most clearly, unless its best label is just that."""
-    carried, cause = report.carried, report.cause
-    if carried is None or (cause is not None and carried.label == cause.label):
-        return ""
-    if carried.passed:
-        return f"By interchange, of all labels, the output {_followed(carried)}."
-    return (
-        "Interchange shows no label that the channel carries into the output; the "
-        f"nearest is '{carried.label}' (r {effect(carried.r)})."
-    )
-
-
-def _followed(cause: ChannelCause) -> str:
-    if np.isnan(cause.low):
-        return (
-            f"does not follow the difference of '{cause.label}': it stays the same "
-            "whatever the channel's map"
-        )
-    interval = between(cause.low, cause.high, effect, games=cause.games)
-    # A direction is told only where the interval has one.
-    if cause.low <= 0 <= cause.high:
-        return (
-            f"does not detectably follow the difference of '{cause.label}' "
-            f"(r {effect(cause.r)} {interval})"
-        )
-    way = "raises" if cause.r > 0 else "lowers"
-    return (
-        f"follows the difference of '{cause.label}' with r {effect(cause.r)} "
-        f"{interval}: more of it {way} the output"
-    )
+def rule_title(rule: Rule) -> str:
+    """Say what its channel does where a rule holds: "Active on an empty square."."""
+    said = described(rule.sentence, rule.sign, RULE)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def rule_line(rule: Rule) -> str:
@@ -248,14 +97,12 @@ def random_line(report: "ChannelReport") -> str:
     )
 
 
-def why_it_is_no_name(
-    label: NamedLabel, found: ChannelLabels, name: ChannelName
-) -> str:
+def why_it_is_no_name(label: NamedLabel, found: ChannelLabels) -> str:
     """Say why a label that fulfils every criterion is not the name."""
     if found.note:
         return f"holds, but {found.note}"
     if found.is_named:
-        return f"holds too, but '{name}' describes the channel better"
+        return "holds too, but the name describes the channel better"
     if label is not found.labels[0]:
         return f"holds, but '{found.labels[0].label}' comes before it"
     rivals = ", ".join(f"'{each}'" for each in found.rivals)
@@ -295,18 +142,14 @@ def why_it_failed(
 def label_lines(report: "ChannelReport") -> Iterator[str]:
     """Say which labels a channel has, and why others failed, line by line."""
     if report.labels is None:
-        yield from filter(None, [carried_line(report)])
         return
-    yield verdict(report)
     for label in report.labels.labels[:1]:
         if label.share is not None:
             yield squares_line(label)
-        chance = "" if np.isnan(label.q) else f"q {compact(label.q)}. "
-        yield f"{chance}{' '.join(cause_lines(report))}"
+        chance = "" if np.isnan(label.q) else f"q {compact(label.q)}."
+        yield from filter(None, [chance])
     if report.rule is not None:
-        way = "High" if report.rule.sign > 0 else "Low"
-        yield f"{way} on {report.rule.sentence}. {rule_line(report.rule)}"
-    yield from filter(None, [carried_line(report)])
+        yield f"{rule_title(report.rule)} {rule_line(report.rule)}"
     if report.runners_up:
         yield "Runners-up:" if report.name.is_named else "Labels that failed:"
         yield from (_runner_up(each) for each in report.runners_up)

@@ -2,6 +2,11 @@
 
 import math
 import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from conceptlrp.statistics.intervals import effect
 
 # Controls, formats such as overrides of direction, surrogates, line separators.
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -68,15 +73,6 @@ def signed_percent(share: float) -> str:
     return ("+" if share > 0 else "") + percent(share)
 
 
-def effect(value: float, digits: int = 2) -> str:
-    """Write an effect size: two decimals and the sign.
-
-    >>> effect(1.234), effect(-0.5)
-    ('+1.23', '−0.50')
-    """
-    return f"{value:+.{digits}f}".replace("-", _MINUS)
-
-
 def signed_amount(value: float, digits: int = 3) -> str:
     """Write a number with three significant digits and its sign.
 
@@ -84,6 +80,22 @@ def signed_amount(value: float, digits: int = 3) -> str:
     ('+0.123', '−2')
     """
     return ("+" if value > 0 else "") + compact(value, digits)
+
+
+def adding_up(parts: Sequence[float]) -> tuple[str, ...]:
+    """Write a sum and its parts, rounded so that they add up as they are written.
+
+    >>> adding_up([1.474, 1.214, -0.0004])
+    ('+2.69', '+1.48', '+1.21', '0.00')
+    """
+    largest = max(map(abs, (math.fsum(parts), *parts)))
+    digits = 2 - math.floor(math.log10(largest)) if largest else 2
+    digits = min(max(digits, 0), 9)
+    # Differences of rounded sums add up; from the end, where parts are small.
+    sums = np.rint(np.cumsum([0.0, *reversed(parts)]) * 10**digits)
+    steps = [sums[-1], *np.diff(sums)[::-1]]
+    zero = f"{0:.{digits}f}"
+    return tuple(effect(n / 10**digits, digits) if n else zero for n in steps)
 
 
 def visible(text: str) -> str:

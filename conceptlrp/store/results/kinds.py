@@ -23,11 +23,7 @@ from typing import Any, Final, Literal
 from conceptlrp.errors import StoreError
 from conceptlrp.files import clear_write_errors, file_digest, file_stem, unfinished_name
 from conceptlrp.store.format.integrity import FileEntry, damage
-from conceptlrp.store.format.manifest import (
-    Manifest,
-    write_file,
-    write_manifest,
-)
+from conceptlrp.store.format.manifest import Manifest, write_file, write_manifest
 from conceptlrp.store.format.schema import COLUMNS_KIND, FORMER_COLUMNS, LOCK, MANIFEST
 
 
@@ -154,11 +150,7 @@ _TABLE: Final = (
         former=r"evaluation\.json",
     ),
     Kind(
-        "rules-truth",
-        "conceptlrp.evaluation:RulesTruth",
-        (),
-        version=1,
-        verb="truth",
+        "rules-truth", "conceptlrp.evaluation:RulesTruth", (), version=1, verb="truth"
     ),
 )
 
