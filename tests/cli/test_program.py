@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from conceptlrp.cli.outputs import demo
 from conceptlrp.clustering import Clustering
 from conceptlrp.networks import load_network
 from conceptlrp.networks.checkpoint import read_header
