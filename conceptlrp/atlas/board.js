@@ -4,8 +4,8 @@
    <span class="bd" data-m="x" data-k="f4" data-l="c5" data-h="..." data-s=".03">---XO...</span>
    Squares from a1, row by row, as in OBF. m is the side to move, k the
    explained move, l the last one; h has a letter a square, in thirtieths of s, the
-   largest magnitude of the map. r is the row of the store, p that it has a page,
-   g the moves of its game, y how many were played, t how it is turned (0 to 7). The
+   largest magnitude of the map. r is the row of the store, p that it has a page, q
+   the number of a game with a page, g the moves of its game, y how many were played, t how it is turned (0 to 7). The
    same picture as conceptlrp/drawing/board.py, by the same numbers. */
 (() => {
   "use strict";
@@ -131,11 +131,11 @@
 
   /* ---- Boards of a page ---- */
   function read(element) {
-    const { m, k, l, h, s, g, y, t, r, p } = element.dataset;
+    const { m, k, l, h, s, g, y, t, r, p, q } = element.dataset;
     const squares = (element.text ??= element.textContent.trim()).toLowerCase();
     return {
       squares, mover: m || "", mark: k || "", last: l || "", heat: heatOf(h, +s || 0), largest: +s || 0,
-      moves: g || "", ply: +y || 0, turned: +t || 0, row: r, page: p, flat: element.classList.contains("flat"),
+      moves: g || "", ply: +y || 0, turned: +t || 0, row: r, page: p, game: q, flat: element.classList.contains("flat"),
     };
   }
   function words(board) {
@@ -314,6 +314,7 @@
     const parts = caption ? [...caption.cloneNode(true).childNodes].filter((each) => each.nodeName !== "DETAILS") : [];
     const links = make("p", { className: "links" });
     if (board.page) links.append(make("a", { href: root() + `positions/p${board.row.padStart(7, "0")}.html`, textContent: "Open the position" }));
+    if (board.game) links.append(" ", make("a", { href: root() + `games/g${board.game.padStart(5, "0")}.html#move-${board.ply + 1}`, textContent: "Its game, move by move" }));
     const obf = `${board.squares.replace(/x/g, "X").replace(/o/g, "O")} ${board.mover.toUpperCase()};`;
     const asked = board.moves && !board.turned ? board.moves.slice(0, 2 * board.ply) : obf;
     const explorer = /^https?:/.test(location.protocol) ? "/" : "http://127.0.0.1:8000/";

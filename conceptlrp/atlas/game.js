@@ -51,7 +51,8 @@
       event.stopImmediatePropagation();
       show(to);
     }, true);
-    show(0);
+    const asked = /move-(\d+)$/.exec(location.hash);
+    show(asked ? +asked[1] - 1 : 0);
   }
   // In an atlas of one file pages come and go.
   const before = window.atlasStart;

@@ -55,6 +55,8 @@ from conceptlrp.statistics.intervals import effect
 from conceptlrp.store import Store
 
 _DIGITS = 16
+# Games that get a page, and how long they are at least.
+_GAMES, _LEAST_MOVES = 12, 20
 # Reference boards of every channel that are looked at for positions to show.
 _REFERENCES = 8
 
@@ -112,6 +114,13 @@ class Site:
         every = (StoredResults(self.store, each) for each in self.store.targets)
         own = {unit_of(each.target, kind): each for each in every if each.names}
         return {"logits": self.results, **own, self.unit: self.results}
+
+    @cached_property
+    def chosen_games(self) -> tuple[int, ...]:
+        """The games that get a page: those that most reference boards are of."""
+        if not (self.explains and self.has_games):
+            return ()
+        return choose_games(self.store, target=self.target)
 
     @property
     def badges(self) -> Names:
@@ -228,6 +237,20 @@ def choose_positions(
         if row in reasons or len(reasons) < limit:
             reasons.setdefault(row, []).append((text, href))
     return tuple(ChosenPosition(row, tuple(reasons[row])) for row in sorted(reasons))
+
+
+def choose_games(store: Store, *, target: int | str = 0) -> tuple[int, ...]:
+    """Choose the whole games that most reference boards of all channels are of."""
+    counts: Counter[int] = Counter()
+    for layer in store.layers:
+        table = store.references(layer, "share-top", target=target)
+        if table is not None:
+            rows = table.rows[table.rows >= 0]
+            counts.update(store.positions.game[rows].tolist())
+    games = store.positions.games
+    known = games.standard & ((games.moves >= 0).sum(axis=1) >= _LEAST_MOVES)
+    order = sorted(counts, key=lambda game: (-counts[game], game))
+    return tuple(sorted([game for game in order if known[game]][:_GAMES]))
 
 
 def _medoids(clusterings: Mapping[str, Clustering]) -> Iterator[tuple[int, str, str]]:

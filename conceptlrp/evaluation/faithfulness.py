@@ -341,6 +341,10 @@ _BATCH: Final = 64
 _REPLICATES: Final = 200
 # A rank correlation counts as no nearer to 1 than this.
 _NEAREST: Final = 1 - 1e-6
+# Ranks jump, so draws show their spread best nearer to the mean: by this part.
+_NEAR: Final = 0.6
+# Of means with more noise, as part of their variance, no correlation is known.
+_MOST_NOISE: Final = 0.9
 
 
 def ablation_effects(
@@ -407,20 +411,28 @@ def overall_agreement(
 ) -> Estimate:
     """Correlate mean scores and effects (N, C) by rank; games draw both together.
 
-    The interval is Student's of Fisher's z of draws, less their bias: they are noisier.
+    Noise draws ranks of means apart: if those of draws correlate by a and b with those
+    of means and by m with each other, it is 1 / a^2 - 1 and 1 / b^2 - 1 of a variance
+    and m / ab - r is shared. Told are the outer ends of Fisher's interval and of the
+    same without noise: either alone is too narrow, and both are of under 16 channels.
     """
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     pair = np.stack([score, effect], axis=1)
     pair = pair if signed else np.abs(pair)
-    mean = rank_correlation(*known_mean(pair)[:, None])[0]
+    mean, number = known_mean(pair)[None], len(np.unique(games))
     drawn = bootstrap_means(pair, games, replicates=_REPLICATES)
-    drawn = rank_correlation(*drawn.swapaxes(0, 1))
-    z, drawn = (np.arctanh(np.clip(r, -_NEAREST, _NEAREST)) for r in (mean, drawn))
-    known, number = drawn[np.isfinite(drawn)], len(np.unique(games))
-    ends = np.full(2, np.nan)
-    if len(known) > 1:
-        reach = stdtrit(max(number - 1, 1), 0.975) * known.std(ddof=1)
-        ends = np.tanh(2 * z - known.mean() + np.array([-reach, reach]))
-    low, high = known_interval(ends, 1, number)
-    return Estimate(float(mean), float(low), float(high), len(score), number)
+    sets = mean, drawn, mean + _NEAR * (drawn - mean)
+    r, far, near = (rank_correlation(x[:, 0], x[:, 1]) for x in sets)
+    flat = (x.reshape(-1, x.shape[2]) for x in np.broadcast_arrays(drawn, mean))
+    kept = known_mean(rank_correlation(*flat).reshape(-1, 2))
+    noise = np.minimum(1 / np.maximum(kept, 0.5) ** 2 - 1, _MOST_NOISE)
+    z, spread = (np.arctanh(np.clip(x, -_NEAREST, _NEAREST)) for x in (r, near))
+    error = np.sqrt(known_mean(np.square(spread - known_mean(spread)))) / _NEAR
+    reach = stdtrit(max(number - 1, 1), 0.975) * error
+    reach = reach if noise.max() < _MOST_NOISE else np.inf
+    ends = np.tanh(z + np.array([-reach, reach]))
+    free = (ends + r - known_mean(far) / kept.prod()) / np.sqrt((1 - noise).prod())
+    ends = np.concatenate([r, ends, np.clip(free, -1, 1)])
+    low, high = known_interval((ends.min(), ends.max()), 1, number)
+    return Estimate(float(r[0]), float(low), float(high), len(score), number)

@@ -258,14 +258,18 @@ def run(network: str, verb: str, step: Step) -> Outcome:
         ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
         code, out, err = ended.returncode, ended.stdout, ended.stderr
     seconds = time.monotonic() - begun
+    fault = fault_of(step, code, out, err)
     lines = (err if code else out or err).split("\n")
     said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    fault = _fault(step, code, out, err)
     if step.refused and not fault:
         said = f"refused: {said.removeprefix('conceptlrp: ')}"
-    return Outcome(
-        network, verb, code, seconds, said, fault and f"{fault}\n{err or out}"
-    )
+    return Outcome(network, verb, code, seconds, said, fault)
+
+
+def fault_of(step: Step, code: int, out: str, err: str) -> str:
+    """Return what is wrong with what a step left and said, nothing if all is right."""
+    fault = _fault(step, code, out, err)
+    return fault and f"{fault}\n{err or out}"
 
 
 def _fault(step: Step, code: int, out: str, err: str) -> str:

@@ -6,8 +6,7 @@ games/g00012.html           one of them
 Shapes use N positions of a game, C channels of a layer and n x n squares.
 """
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,35 +25,16 @@ from conceptlrp.reference.boards import move_probabilities
 from conceptlrp.report.words.numbers import percent, signed_percent
 from conceptlrp.store.ranking import share_of
 
-# Games with a page, moves that make one, bands of a layer and boards of a band.
-_GAMES, _LEAST, _BANDS, _BOARDS = 12, 20, 10, 2
+# Bands of a layer and boards of a band.
+_BANDS, _BOARDS = 10, 2
 _WIDTH, _HEIGHT = 600, 99
 
 
-def choose_games(site: Site) -> list[int]:
-    """Choose the games that most reference boards of all channels are of."""
-    store, counts = site.store, Counter[int]()
-    if not site.has_games:
-        return []
-    for layer in store.layers:
-        table = store.references(layer, "share-top", target=site.target)
-        if table is not None:
-            rows = table.rows[table.rows >= 0]
-            counts.update(store.positions.game[rows].tolist())
-    moves = (store.positions.games.moves >= 0).sum(axis=1)
-    known = store.positions.games.standard & (moves >= _LEAST)
-    order = sorted(counts, key=lambda game: (-counts[game], game))
-    return sorted([game for game in order if known[game]][:_GAMES])
-
-
 def write_game_pages(
-    site: Site,
-    explainer: Explainer,
-    games: Sequence[int],
-    on_progress: OnProgress | None = None,
+    site: Site, explainer: Explainer, on_progress: OnProgress | None = None
 ) -> None:
     """Write the pages of some games and the list of them."""
-    listed = []
+    listed, games = [], site.chosen_games
     for place, game in enumerate(games):
         content = _content(site, explainer, game)
         neighbours = {

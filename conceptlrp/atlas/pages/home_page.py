@@ -106,12 +106,15 @@ def _whole_pages(
         write_graph_page(site, site.results.graph)
         yield GRAPH_PAGE, "Concept graph"
     if explainer is not None:
-        from conceptlrp.atlas.pages.game_pages import choose_games, write_game_pages
+        from conceptlrp.atlas.pages.game_pages import write_game_pages
         from conceptlrp.atlas.pages.position_pages import write_position_pages
 
-        if games := choose_games(site):
-            write_game_pages(site, explainer, games, on_progress)
-            yield "games/index.html", f"{plural(len(games), 'game')} move by move"
+        if site.chosen_games:
+            write_game_pages(site, explainer, on_progress)
+            yield (
+                "games/index.html",
+                f"{plural(len(site.chosen_games), 'game')} move by move",
+            )
         write_position_pages(site, explainer, site.chosen, on_progress)
         yield "positions/index.html", f"{plural(len(site.chosen), 'position')} in full"
     for number, other in enumerate(others):

@@ -67,8 +67,12 @@ def write_layer(
     site: Site, layer: str, explainer: "Explainer | None" = None
 ) -> LayerPart:
     """Write all pages of a layer."""
-    pages = site.position_rows if explainer is not None else ()
-    maker = CardMaker(site.store, target=site.target, pages=pages)
+    maker = CardMaker(
+        site.store,
+        target=site.target,
+        pages=site.position_rows,
+        games=site.chosen_games,
+    )
     marks = site.store.arrays.explained_square(target=site.target)
     facts, tiles, phases = [], [], []
     for report in _reports(site, layer, explainer):

@@ -98,10 +98,13 @@ def _content(
         count=min(_CHANNELS, max(1, _MAPS // len(explainer.layers))),
     )
     turned = int(corpus.symmetry[row])
+    number = int(corpus.game[row])
     game = {"r": row, **game_data(corpus, row, turned)}
     return {
         "side": "black" if position.mover == BLACK else "white",
         "description": corpus.describe(row),
+        "game": number if number in site.chosen_games else None,
+        "ply": len(corpus.transcript(row)) // 2,
         "outputs": [
             output_view(
                 position,

@@ -107,7 +107,7 @@ class BoardCard:
 
 
 class CardMaker:
-    """Makes the cards of a store's positions; rows among `pages` have a page."""
+    """Makes cards of positions; rows among `pages` and `games` have a page."""
 
     def __init__(
         self,
@@ -115,8 +115,9 @@ class CardMaker:
         *,
         target: int | str = 0,
         pages: Container[int] = (),
+        games: Container[int] = (),
     ) -> None:
-        self._store, self._pages = store, pages
+        self._store, self._pages, self._games = store, pages, games
         self._marks = store.arrays.explained_square(target=target)
 
     def cards(
@@ -151,6 +152,7 @@ class CardMaker:
             r=row,
             **game_data(corpus, row, turned),
             **({"p": 1} if row in self._pages else {}),
+            **({"q": game} if (game := int(corpus.game[row])) in self._games else {}),
         )
 
     def _card(
