@@ -23,7 +23,7 @@ def test_faithfulness_is_that_of_the_composite_of_the_store(store):
 
 
 def test_a_composite_that_was_not_evaluated_is_refused(store):
-    with pytest.raises(ValueError, match="composite 'flat' was not evaluated"):
+    with pytest.raises(ValueError, match="unknown composite 'flat', expected one of"):
         figures.faithfulness(store, composite="flat")
 
 
