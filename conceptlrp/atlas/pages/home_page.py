@@ -50,14 +50,7 @@ def write_home_page(
     """Write the first page, what it loads, and the pages about the whole atlas."""
     places = places_of_columns(np.concatenate([each.columns for each in parts], axis=1))
     site.write_bytes("index.js", index_script(parts, places, site=site))
-    for name in (
-        "style.css",
-        "board.js",
-        "atlas.js",
-        "home.js",
-        "circuit.js",
-        "game.js",
-    ):
+    for name in ("style.css", *SCRIPTS):
         site.write_bytes(name, files("conceptlrp.atlas").joinpath(name).read_bytes())
     verdict = site.results.verdict
     site.write(
