@@ -14,9 +14,9 @@ FOLDERS = sorted({module.parent for module in MODULES})
 
 #: About what there is, so that what is added has to make room or say why not.
 <<<<<<< HEAD
-MOST_LINES = 63_850
+MOST_LINES = _
 =======
-MOST_LINES = 63_810
+MOST_LINES = _
 >>>>>>> home18
 MOST_MODULES = 20
 LONGEST_MODULE = 500
