@@ -79,8 +79,23 @@ def reference_table(boards: ReferenceBoards) -> Group:
         )
     note = [Text(f"{boards.layer}:{boards.channel}: {boards.note}")]
     return Group(
-        *(note if boards.note else []), Columns(cards, padding=(0, 3), width=28)
+        *(note if boards.note else []),
+        Columns(cards, padding=(0, 3), width=28),
+        *([_legend(boards, limit)] if cards else []),
     )
+
+
+def _legend(boards: ReferenceBoards, limit: float) -> Text:
+    """Say what the signs and, where there are heatmaps, the colours mean."""
+    text = Text("● black  ○ white  × move played  · legal move", "dim")
+    if limit:
+        against, speaks = (
+            f"black on #{bytes(rgb).hex()}"
+            for rgb in to_rgb([-_REACH, _REACH], 1.0).tolist()
+        )
+        text.append("\n").append(f" -{limit:g} ", against).append(" against  ")
+        text.append(f" +{limit:g} ", speaks).append(f" for {boards.target}")
+    return text
 
 
 def _backgrounds(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -84,3 +85,26 @@ def test_games_of_another_size_are_refused_with_a_hint(
 
     message = "'demo' is of 8 x 8, the network plays on 6 x 6; give it games"
     assert_one_line(result, 1, message)
+
+
+def test_the_board_is_written_as_a_picture_that_replaces_its_own_only(
+    folder: Path, tmp_path: Path
+) -> None:
+    out, line = tmp_path / "x.svg", ("explain", folder / "net.safetensors", "f5d6c3d3")
+
+    succeed(*line, "--move", "c4", "--out", out)
+
+    picture = out.read_text()
+    root = ET.fromstring(picture)
+    assert root.get("aria-label").startswith("c4: logit ")
+    assert len(root.findall(".//{http://www.w3.org/2000/svg}path")) > 5
+    assert "already exists" in run(*line, "--out", out).err
+    assert out.read_text() == picture
+    succeed(*line, "--value", "--out", out, "--overwrite")
+    assert out.read_text() != picture
+    out.write_text("<svg>mine</svg>")
+    assert "not a file that conceptlrp" in run(*line, "--out", out, "--overwrite").err
+    assert out.read_text() == "<svg>mine</svg>"
+    refused = run(*line, "--out", tmp_path / "x.png")
+    assert "expected one of .svg" in refused.err
+    assert not (tmp_path / "x.png").exists()

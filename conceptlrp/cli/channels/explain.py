@@ -1,5 +1,6 @@
 """The verb that explains one position."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,9 +9,16 @@ from rich.console import Console
 from conceptlrp.cli import options as opt
 from conceptlrp.cli.inputs import open_network
 from conceptlrp.cli.tables import print_json, print_table, print_text
+from conceptlrp.errors import FileFormatError
+from conceptlrp.files import write_whole
 
 if TYPE_CHECKING:
     from conceptlrp.report import PositionReport
+    from conceptlrp.report.explained_output import ExplainedOutput
+
+
+# By which a picture is known to be replaceable.
+_MARK = "<metadata>conceptlrp explain</metadata></svg>"
 
 
 def explain(
@@ -36,6 +44,10 @@ def explain(
     layer: opt.Layers = None,
     allow_gradient: opt.AllowGradient = False,
     count: Annotated[int, opt.how_many("Channels of each layer to show.")] = 5,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the board with its heatmap (.svg).")
+    ] = None,
+    overwrite: opt.Overwrite = False,
     as_json: opt.Json = False,
 ) -> None:
     """Explain a move or the value at one position."""
@@ -67,17 +79,36 @@ def explain(
     if value and found.value_output is None:
         msg = f"{network}: has no value head to explain"
         raise ValueError(msg)
+    output = (found.value_output if value else found.contrast) or found.move
+    if out is not None:
+        _write(out, found, output, overwrite=overwrite)
     if as_json:
         print_json(found.to_dict())
     else:
-        _show(found, value=value)
+        _show(found, output)
 
 
-def _show(found: "PositionReport", *, value: bool) -> None:
+def _write(
+    out: Path, found: "PositionReport", output: "ExplainedOutput", *, overwrite: bool
+) -> None:
+    from conceptlrp.drawing import board_svg
+
+    opt.check_choice("the ending of --out", out.suffix, (".svg",))
+    picture = board_svg(
+        found.position,
+        heatmap=output.heatmap,
+        mark=output.squares[0] if output.squares else -1,
+        size_px=480,
+        title=f"{output.target}: {output.totals}",
+    )
+    content, token = picture.replace("</svg>", _MARK).encode(), _MARK.encode()
+    write_whole(out, content, overwrite=overwrite, error=FileFormatError, token=token)
+
+
+def _show(found: "PositionReport", output: "ExplainedOutput") -> None:
     from conceptlrp.atlas import board_text
     from conceptlrp.report.words.relevance import gradient_words
 
-    output = (found.value_output if value else found.contrast) or found.move
     mark = output.squares[0] if output.squares else -1
     Console().print(board_text(found.position, heatmap=output.heatmap, mark=mark))
     moves = ", ".join(

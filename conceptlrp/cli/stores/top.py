@@ -7,7 +7,7 @@ from rich.console import Console
 
 from conceptlrp.cli.conditions import with_conditions
 from conceptlrp.cli.options import Json, StorePath, Target, check_choice, how_many
-from conceptlrp.cli.tables import print_json
+from conceptlrp.cli.tables import print_json, print_text
 
 if TYPE_CHECKING:
     from conceptlrp.report.stored_layer import StoredResults
@@ -76,4 +76,4 @@ def _say_name(results: "StoredResults", layer: str, channel: int) -> None:
     badge = f" ({found.badge})" if found.badge else ""
     lowest = " --lowest, which leaves out 0" if found.name.lowest else ""
     meaning = f" ({found.name.meaning})" if found.name.meaning else ""
-    typer.echo(f"{found.name.title}{badge}{meaning}; see --by {found.name.by}{lowest}")
+    print_text(f"{found.name.title}{badge}{meaning}; see --by {found.name.by}{lowest}")
