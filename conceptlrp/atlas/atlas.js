@@ -294,8 +294,8 @@
     if (navigator.clipboard) navigator.clipboard.writeText(code.textContent).then(done, select);
     else select();
   }
-  function copyButtons() {
-    document.querySelectorAll("code.copy").forEach((code) => {
+  function copyButtons(root = document) {
+    root.querySelectorAll("code.copy").forEach((code) => {
       const button = make("button", { type: "button", className: "bare", textContent: "Copy" });
       button.setAttribute("aria-label", "Copy " + (code.dataset.what || "this text"));
       button.addEventListener("click", () => copy(code, button));
@@ -306,7 +306,7 @@
   // What home.js needs, and what it adds: what to start, and to draw in other colours.
   const atlas = {
     byId, make, isDark, single, readState, writeState, percent, signed, effect, plain, moves, many,
-    channels, exact, split, matcher, notes, starButton, tile, drawBoards, finder() {}, redraw() {},
+    channels, exact, split, matcher, notes, starButton, tile, drawBoards, copyButtons, finder() {}, redraw() {},
   };
   window.Atlas = atlas;
   window.atlasStart = () => { themeButton(); seekButton(); keeper(); atlas.finder(); copyButtons(); };

@@ -299,6 +299,11 @@
     box.addEventListener("close", () => { if (opened) opened.focus(); });
     document.body.append(box);
   }
+  function code(what, text) {
+    const made = make("code", { className: "copy", textContent: text });
+    made.dataset.what = what;
+    return made;
+  }
   function open(element) {
     if (!box) lightbox();
     opened = element;
@@ -319,8 +324,9 @@
     const asked = board.moves && !board.turned ? board.moves.slice(0, 2 * board.ply) : obf;
     const explorer = /^https?:/.test(location.protocol) ? "/" : "http://127.0.0.1:8000/";
     links.append(make("a", { href: `${explorer}?text=${encodeURIComponent(asked)}`, textContent: "Open in the explorer" }));
-    const copied = [board.moves ? make("code", { className: "copy", textContent: board.moves.slice(0, 2 * board.ply) }) : "", make("code", { className: "copy", textContent: obf })];
+    const copied = [board.moves ? code("the moves", board.moves.slice(0, 2 * board.ply)) : "", code("the board", obf)];
     box.text.replaceChildren(make("div", { className: "said" }, ...parts), links, make("p", { className: "soft where" }), ...copied);
+    if (window.Atlas) window.Atlas.copyButtons(box.text);
     show();
     if (!box.open) box.showModal();
     box.slider.focus();

@@ -300,7 +300,7 @@ def score_channels(
     >>> active = (labels.square["own corners"] != 0).astype(float)
     >>> tables = {"activation": active[:, None]}
     >>> score_channels(tables, [], labels, positions.game, positions.ply).names
-    ('own corners',)
+    ('active when the mover has corners',)
     """
     _check_tables([trained, *random], labels)
     shapes = [np.shape(table) for table in trained.values()]

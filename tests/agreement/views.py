@@ -50,11 +50,19 @@ def index(atlas: Path) -> list[dict[str, Any]]:
         line["named"] = line["name"] < content["named"]
         line["name"] = content["names"][line["name"]]
         line["unit"], line["beats"] = content["unit"], number in beats
+        line["x"], line["y"] = _place(content, number)
     return [
         line
         for line, layer in zip(lines, layers, strict=True)
         if content["layers"][layer] == LAYER
     ]
+
+
+def _place(content: dict[str, Any], number: int) -> list[int]:
+    """Read a place on the map: two digits to a base of 81 each, -1 for none."""
+    digits = [content["letters"].index(c) for c in content["places"]][4 * number :][:4]
+    found = [digits[0] + 81 * digits[1], digits[2] + 81 * digits[3]]
+    return [value if value < 81**2 - 1 else -1 for value in found]
 
 
 def exported_json(exported: Path, channel: int) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Boards(HTMLParser):
 
 @pytest.fixture(scope="module")
 def turned(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    corpus = Corpus.from_games(random_games(12, seed=3)).sample(60, seed=1).turn()
+    corpus = Corpus.from_games(random_games(12, seed=3)).sample(32, seed=1).turn()
     return attributed(corpus, tmp_path_factory.mktemp("turned"))
 
 

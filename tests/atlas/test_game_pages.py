@@ -21,7 +21,7 @@ LAYER = "conv4"
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    corpus = Corpus.from_games(random_games(6, seed=3)).sample(60, seed=1).turn()
+    corpus = Corpus.from_games(random_games(3, seed=3)).sample(24, seed=1).turn()
     keep = KeepOptions(references=4)
     path = tmp_path_factory.mktemp("games") / "run.crp"
     return attribute_corpus(

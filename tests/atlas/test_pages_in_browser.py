@@ -98,13 +98,13 @@ def test_moves_and_boards_are_copied_by_a_button(browser, atlas):
     page = opened(
         browser, atlas, PAGES[0], permissions=["clipboard-read", "clipboard-write"]
     )
-    board = page.locator("#boards li").first
-    board.locator("summary").click()
-    text = board.locator("code").last.inner_text()
+    page.locator("#boards .bd").first.click()
+    box = page.locator("dialog.lightbox")
+    text = box.locator("code").last.inner_text()
 
-    board.get_by_role("button", name="Copy the board").click()
+    box.get_by_role("button", name="Copy the board").click()
 
-    board.get_by_role("button", name="Copy the board").get_by_text("Copied").wait_for()
+    box.get_by_role("button", name="Copy the board").get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == text
 
 

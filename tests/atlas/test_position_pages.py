@@ -35,7 +35,7 @@ LIMIT = 100_000
 
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory):
-    corpus = Corpus.from_games(random_games(6, seed=3)).sample(60, seed=1)
+    corpus = Corpus.from_games(random_games(6, seed=3)).sample(30, seed=1)
     return attribute_corpus(
         demo_network(),
         corpus,

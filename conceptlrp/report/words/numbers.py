@@ -3,8 +3,7 @@
 import math
 import unicodedata
 from collections.abc import Sequence
-
-import numpy as np
+from itertools import accumulate, pairwise
 
 from conceptlrp.statistics.intervals import effect
 
@@ -92,8 +91,9 @@ def adding_up(parts: Sequence[float]) -> tuple[str, ...]:
     digits = 2 - math.floor(math.log10(largest)) if largest else 2
     digits = min(max(digits, 0), 9)
     # Differences of rounded sums add up; from the end, where parts are small.
-    sums = np.rint(np.cumsum([0.0, *reversed(parts)]) * 10**digits)
-    steps = [sums[-1], *np.diff(sums)[::-1]]
+    ends = accumulate([0.0, *reversed(parts)])
+    sums = [round(end * 10**digits) for end in ends]
+    steps = [sums[-1], *[b - a for a, b in pairwise(sums)][::-1]]
     zero = f"{0:.{digits}f}"
     return tuple(effect(n / 10**digits, digits) if n else zero for n in steps)
 
