@@ -168,7 +168,7 @@ def test_a_network_of_6_x_6_is_reported() -> None:
         (
             {"count": 0},
             ValueError,
-            "count is 0 channels a layer",
+            "count is 0, expected at least 1",
         ),
     ],
 )
