@@ -241,7 +241,11 @@ def test_an_evaluation_of_other_composites_is_none(tmp_path):
         ({"layer": "conv1", "channel": -1}, LayerError, "no channel -1"),
         ({"layer": "conv9", "channel": 0}, LayerError, "no layer 'conv9'"),
         ({"layer": "conv1", "channel": 0, "target": "a1"}, TargetError, "no target"),
-        ({"layer": "conv1", "channel": 0, "count": 0}, ValueError, "count is 0, expected at least 1"),
+        (
+            {"layer": "conv1", "channel": 0, "count": 0},
+            ValueError,
+            "count is 0, expected at least 1",
+        ),
     ],
 )
 def test_what_cannot_be_reported_is_an_error(asked, error, message, bare_store):
