@@ -22,7 +22,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def picture(paths) -> str:
     pictures = make_templates("conceptlrp.atlas").get_template("pictures.html").module
-    return str(pictures.graph_picture(graph_drawing(paths, ("a", "b")), ("a", "b")))
+    drawing = graph_drawing(paths, ("a", "b"))
+    return str(pictures.graph_picture(drawing, ("a", "b"), {("a", 1): "mobility"}))
 
 
 def flow(signed) -> Flow:

@@ -4,6 +4,7 @@ Shapes use T targets and C channels of a layer.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,9 @@ GRAPH_PAGE = "graph.html"
 _PATHS = 40
 _LISTED = 20
 _SENDERS = 6
-_WIDTH, _ROW, _MARGIN = 960, 120, 36
+_WIDTH, _ROW, _MARGIN = 960, 140, 70
+# Width of a letter of a name below a channel, and letters of a line at most.
+_LETTER, _NAMED = 5.2, 22
 
 
 def write_graph_page(site: Site, graph: MeanConceptGraph) -> None:
@@ -55,6 +58,7 @@ def graph_drawing(
         "rows": [(layer, _y(row)) for layer, row in rows.items()],
         "lines": lines,
         "nodes": [(*node, *place) for node, place in places.items() if node],
+        "letters": {layer: _letters(layer, places) for layer in rows},
     }
 
 
@@ -76,6 +80,13 @@ def _edges(
             carried[edge] = carried.get(edge, 0.0) + path.strength
             signed[edge] = sign
     return carried, signed
+
+
+def _letters(layer: str, places: dict[_Node, _Point]) -> int:
+    """Count the small letters that fit between two channels of a row."""
+    found = sorted(x for node, (x, _) in places.items() if node and node[0] == layer)
+    room = min((b - a for a, b in pairwise(found)), default=_NAMED * _LETTER)
+    return max(8, min(_NAMED, int(room / _LETTER)))
 
 
 def _places(carried: dict[_Line, float], rows: dict[str, int]) -> dict[_Node, _Point]:
