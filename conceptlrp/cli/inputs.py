@@ -131,7 +131,9 @@ def read_game_files(files: list[Path], size: int | None) -> "Corpus":
     from conceptlrp.othello.board import REGION
 
     check_choice("--size", size, (None, *REGION))
-    found = Corpus.read(files, size=size)
+    named = str(files[0]) if len(files) == 1 else ""
+    shipped = named in SHIPPED and not files[0].exists()
+    found = Corpus.read(named if shipped else files, size=size)
     for line in (*found.problems[:_PROBLEMS], *found.notes):
         remark(line)
     if (more := len(found.problems) - _PROBLEMS) > 0:

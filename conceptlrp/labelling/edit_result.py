@@ -362,7 +362,7 @@ def _sentence(found: Response, usual: float) -> str:
         f"; {found.beyond:.0%} of the edits leave what the network has seen, "
         f"{usual:.0%} of natural boards do"
     )
-    verb = "Responds" if found.passed else "Does not respond"
+    verb = "Responds" if found.passed else "Not shown to respond"
     limits = f"random networks {found.random:.2f}"
     if np.isfinite(found.random_own):
         limits += f", with labels or rules of their own from {found.random_own:.2f}"

@@ -334,7 +334,8 @@ def _causes(
         few = f"Not tested by interchange: {what} differs in {FEW_GAMES}."
         return replace(_untested(few), games=cause.games)
     if not cause.passed:
-        text = f"does not cause: it does not carry {what} into the output"
+        beyond = "the interval would have to lie beyond 0.1 and beyond chance"
+        text = f"not shown to cause: for {what}, {beyond}"
         return _cause_level(cause, text, passed=False)
     when = str(clause(name.label))
     when = "its rule holds on more squares" if name.measure == RULE else when

@@ -105,7 +105,8 @@ def label_positions(
     columns: dict[str, NDArray[np.generic]] = {}
     # Empty, for names and types before anything is computed.
     for name, column in _columns(corpus[:0], wanted).items():
-        if name in store.columns.label_names and not overwrite:
+        # Damaged columns can be overwritten, but not read.
+        if not overwrite and name in store.columns.label_names:
             msg = (
                 f"{store.path}: has a label '{name}' already; pass overwrite=True to "
                 "replace it"

@@ -141,7 +141,7 @@ def test_every_strip_says_how_many_boards_it_has(page):
     titles = [text for level, text in page.headings if level == 3]
 
     assert titles[:5] == [
-        "Most relevant: the boards that the name is about ",
+        "Most relevant, by share of the layer: the name is about relevance ",
         "Most opposed ",
         "Most active ",
         "From most to least ",

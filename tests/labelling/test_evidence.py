@@ -125,7 +125,7 @@ def test_what_is_not_carried_is_said_and_leaves_no_way():
 
     assert found.name.text == "active when the mover has corners"
     assert found.causes.passed is False
-    assert "does not carry 'own corners' into the output" in found.lines[2]
+    assert "for 'own corners', the interval would have to lie beyond" in found.lines[2]
 
 
 def test_too_few_games_leave_the_cause_untested():

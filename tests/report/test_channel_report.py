@@ -118,7 +118,9 @@ def test_a_name_that_fails_the_causal_check_comes_with_a_warning(
     report = cl.channel_report(full_store, "conv1", 0)
 
     assert "The name fails interchange" in report.warnings[0]
-    assert "Does not cause: it does not carry 'best'" in " ".join(report.text().split())
+    assert "Not shown to cause: for 'best', the interval" in " ".join(
+        report.text().split()
+    )
 
 
 def test_another_target_is_named_in_the_commands(full_store):

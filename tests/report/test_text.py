@@ -247,7 +247,8 @@ def test_a_channel_that_is_lower_where_its_label_holds_is_told_so(report):
         (
             cause("own corners", -0.05, passed=False),
             (
-                "Does not cause: it does not carry 'own corners' into the output (r "
+                "Not shown to cause: for 'own corners', the interval would have to lie "
+                "beyond 0.1 and beyond chance (r "
                 "−0.05 [−0.1"
             ),
         ),

@@ -229,9 +229,9 @@ def test_the_manifest_says_where_the_numbers_come_from(
     assert made.composite["name"] == DEFAULT_COMPOSITE
     assert made.composite["rules"]["conv1"] == "Epsilon"
     assert made.layers["conv4"] == {"channels": 6, "height": 4, "width": 4}
-    assert made.references == 3
-    assert made.command == "as tested"
-    assert made.versions.keys() >= {"python", "conceptlrp", "torch", "zennit"}
+    assert made.plan.references == 3
+    assert made.plan.command == "as tested"
+    assert made.plan.versions.keys() >= {"python", "conceptlrp", "torch", "zennit"}
 
 
 def test_progress_counts_positions_and_then_heatmaps(
@@ -319,7 +319,7 @@ def test_an_existing_store_is_replaced_only_when_that_is_asked_for(
     ("options", "message"),
     [
         ({"batch_size": 0}, "batch_size is 0, expected at least 1"),
-        ({"shard_size": -5}, "shard_size is -5, expected 1 or more"),
+        ({"shard_size": -5}, "shard_size is -5, expected at least 1"),
         ({"references": -1}, "references is -1, expected at least 0"),
         ({"targets": []}, "no target is given"),
     ],

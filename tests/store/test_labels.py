@@ -1,5 +1,6 @@
 """Columns that are added to a store: kept, covered by the manifest, in tables."""
 
+import shlex
 from hashlib import sha256
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from conceptlrp.store import Store, check_store, open_store
 from conceptlrp.store.format.lock import run_lock
 from conceptlrp.store.writing.finish import finish_run
 from conceptlrp.store.writing.writer import append_run, create_run
+from tests.command_line import succeed
 from tests.store.conftest import MakeStore, planted_plan
 
 
@@ -138,9 +140,33 @@ def test_damaged_labels_outlive_a_repair_until_they_are_overwritten(
 
     (problem,) = check_store(store.path).problems
     assert problem.file == file.name
-    assert "add its columns anew" in problem.remedy
+    assert "--no-scores --overwrite" in problem.remedy
     with pytest.raises(StoreError, match="has the SHA-256"):
         store.columns.add({"b": np.zeros(len(store))})
     store.columns.add({"b": np.zeros(len(store))}, overwrite=True)
     assert open_store(store.path).columns.label_names == ("b",)
     assert check_store(store.path).is_good
+
+
+def test_the_remedy_of_damaged_labels_mends_them(store: Store) -> None:
+    succeed("label", store.path, "--no-scores")
+    known = open_store(store.path).columns.label_names
+    for damage in (lambda path: path.write_bytes(b"mine"), Path.unlink):
+        damage(columns_path(open_store(store.path)))
+        (problem,) = check_store(store.path).problems
+        command = problem.remedy.partition("run 'conceptlrp ")[2].partition("'")[0]
+
+        succeed(*shlex.split(command))
+
+        assert check_store(store.path).is_good
+        assert open_store(store.path).columns.label_names == known
+
+
+def test_files_of_others_stay_in_a_store_whatever_their_names(store: Store) -> None:
+    names = ("shard-00007.h5", "shard-00007.json", "maps-00003.h5", "corpus-9.h5")
+    for name in names:
+        (store.path / name).write_text("mine")
+
+    finish_run(store.path)
+
+    assert [(store.path / name).read_text() for name in names] == ["mine"] * 4

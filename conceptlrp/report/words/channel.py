@@ -309,6 +309,8 @@ def strip_title(report: "ChannelReport", name: str) -> str:
     described = report.name.is_named and report.name.measure != INTERCHANGE
     if not described or name != report.shown[0]:
         return title
+    if report.strips[name].by == "share" and report.name.by != "share":
+        return f"{title}, by share of the layer: the name is about {report.name.by}"
     return f"{title}: the boards that the name is about"
 
 

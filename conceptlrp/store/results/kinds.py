@@ -201,7 +201,10 @@ def remedy(folder: Path, entry: FileEntry | None = None) -> str:
         about.pop("kind", None)
         return f"run '{kind.command(str(folder), **about, overwrite=True)}'"
     if about:
-        return "add its columns anew with overwrite, as 'conceptlrp label' does"
+        return (
+            f"run 'conceptlrp label {folder} --no-scores --overwrite', and add columns "
+            "of your own anew"
+        )
     return "'conceptlrp attribute --resume' computes it again"
 
 

@@ -34,6 +34,9 @@ from conceptlrp.store.results.kinds import is_leftover, whole_file
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# What every file of a store holds near its beginning, as the name of its table.
+_OWN_MARK, _SEARCHED = b"conceptlrp", 1 << 16
+
 
 def create_run(
     path: str | os.PathLike[str],
@@ -185,14 +188,25 @@ def load_baseline(folder: Path, manifest: Manifest) -> Baseline:
 
 
 def remove_others(folder: Path, manifest: Manifest) -> None:
-    """Remove files of a store that are not in the table of its manifest."""
+    """Remove files of a store that are not in the table of its manifest.
+
+    Somebody else's file that has such a name stays.
+    """
     with clear_write_errors(folder, StoreError):
         for path in folder.iterdir():
             is_of_run = (
                 schema.OWN_FILE.fullmatch(path.name) and path.name not in manifest.files
             )
-            if is_of_run or is_leftover(path, manifest):
+            if (is_of_run and _is_own(path)) or is_leftover(path, manifest):
                 path.unlink()
+
+
+def _is_own(path: Path) -> bool:
+    """Tell whether a file says near its beginning that it was written here."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return _OWN_MARK in file.read(_SEARCHED)
 
 
 def _check_corpus(plan: Plan, corpus: Corpus) -> None:
