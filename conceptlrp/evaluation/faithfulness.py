@@ -432,7 +432,10 @@ def overall_agreement(
     reach = stdtrit(max(number - 1, 1), 0.975) * error
     reach = reach if noise.max() < _MOST_NOISE else np.inf
     ends = np.tanh(z + np.array([-reach, reach]))
-    free = (ends + r - known_mean(far) / kept.prod()) / np.sqrt((1 - noise).prod())
-    ends = np.concatenate([r, ends, np.clip(free, -1, 1)])
+    # Where noise is all that there is, anything may be the truth.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        free = (ends + r - known_mean(far) / kept.prod()) / np.sqrt((1 - noise).prod())
+    free = np.where(np.isnan(free), [-1.0, 1.0], np.clip(free, -1, 1))
+    ends = np.concatenate([r, ends, free])
     low, high = known_interval((ends.min(), ends.max()), 1, number)
     return Estimate(float(r[0]), float(low), float(high), len(score), number)

@@ -290,8 +290,9 @@ def mean_maps_figure(
 ) -> Figure:
     """Draw mean maps (C, n, n), each channel with limits of its own."""
     n = positive.shape[-1]
-    # A few channels do not fill the width: a map is a quarter of it at most.
-    columns = max(1, min(max(len(names), 4), int((width - 0.5) / 0.75)))
+    # A few channels do not fill the width: a map has some two inches of it at most.
+    room = range(int(width / 1.75), int((width - 0.5) / 0.75) + 1)
+    columns = max(1, room.start, min(len(names), room.stop - 1))
     sheet = Sheet(
         width,
         len(names),

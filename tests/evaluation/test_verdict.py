@@ -256,7 +256,7 @@ def test_few_positions_of_the_shipped_network_recommend_nothing_wrong() -> None:
         demo_corpus().sample(2000, seed=1),
         composites=["epsilon", "epsilon-gamma", "epsilon-plus"],
         n_positions=30,
-        n_cascade=20,
+        n_cascade=8,
     )
 
     chosen = found.recommendation

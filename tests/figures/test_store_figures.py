@@ -41,7 +41,7 @@ def test_channels_have_their_names_with_the_sign(store):
     )
 
     words = texts(figures.means(store, LAYER, [3], width=3.5))
-    assert any(text.startswith(f"3 {named[:35]}") for text in words)
+    assert any(text.startswith(f"3 {named[:18]}") for text in words)
     titles = texts(figures.references(store, LAYER, 3, count=2))
     assert any(text.startswith(f"{LAYER}:3 ({named})") for text in titles)
 

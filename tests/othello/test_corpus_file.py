@@ -86,7 +86,7 @@ def test_the_same_corpus_gives_the_same_bytes(saved: Path, corpus: Corpus):
 def test_an_existing_file_is_replaced_only_on_demand(saved: Path, corpus: Corpus):
     before = saved.read_bytes()
 
-    with pytest.raises(OutputExistsError, match="pass overwrite=True"):
+    with pytest.raises(OutputExistsError, match="ask to overwrite it"):
         corpus[:10].save(saved)
     assert saved.read_bytes() == before
     corpus[:10].save(saved, overwrite=True)

@@ -168,7 +168,7 @@ def test_a_writer_in_a_loop_costs_no_reader_anything(store: Store) -> None:
         writer.start()
         while writer.is_alive() and before == {p.name for p in store.path.iterdir()}:
             pass
-        for _ in range(30):
+        for _ in range(8):
             for way, read in readers(open_store(store.path), kind).items():
                 reads += 1
                 try:
