@@ -13,7 +13,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 FOLDERS = sorted({module.parent for module in MODULES})
 
 #: About what there is, so that what is added has to make room or say why not.
-MOST_LINES = 63_900
+MOST_LINES = 63_930
 MOST_MODULES = 20
 LONGEST_MODULE = 500
 LONGEST_BODY = 60
