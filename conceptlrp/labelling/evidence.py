@@ -321,7 +321,7 @@ def _causes(
     if not name.is_named:
         if best is None:
             return _untested("Not tested by interchange: no label differs often.")
-        carried = "carries several labels about equally well, first"
+        carried = "no one label stands out of those it carries into the output, first"
         none = carried if best.passed else "causes nothing clear, most nearly"
         return _cause_level(best, f"{none} '{best.label}'", passed=False)
     if name.label not in interchange.labels:

@@ -24,7 +24,7 @@ def test_the_largest_effects_that_failed_come_first_each_with_its_reason(sign):
         "weights, or what these show too explains it",
         "random too": "networks with random weights also reach 0.55",
         "chance": "it may be chance (q 0.2)",
-        "weak": "its rank correlation 0.2 is below 0.3",
+        "weak": "its rank correlation is of size 0.2, below 0.3",
     }
 
 

@@ -127,7 +127,7 @@ def _where_and_when(report: "ChannelReport") -> Iterator[str]:
     factor, found, kind = max(kinds, default=(0.0, None, ""), key=lambda x: x[0])
     if found is not None and factor >= _CONCENTRATED:
         part, even = percent(found.relevance), percent(found.squares)
-        yield f"through {kind} more than elsewhere ({part} on {even} of the squares)"
+        yield f"through {kind} more than elsewhere ({part} of it, on {even} of the squares)"
     if phases := _phase_range(report):
         (least, _), (most, first) = phases
         above = f"above all in moves {first + 1} to {first + 10}"
@@ -311,6 +311,8 @@ def strip_title(report: "ChannelReport", name: str) -> str:
         return title
     if report.strips[name].by == "share" and report.name.by != "share":
         return f"{title}, by share of the layer: the name is about {report.name.by}"
+    if report.name.quantity != report.name.by:
+        return f"{title}: the name is about squares of these boards"
     return f"{title}: the boards that the name is about"
 
 

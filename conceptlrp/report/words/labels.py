@@ -122,7 +122,7 @@ def why_it_failed(
     confirmed = None if held_out is None else held_out * np.sign(size)
     if strength < criteria.effect and abs(size) < TELLS:
         return (
-            f"its rank correlation {compact(strength)} is below "
+            f"its rank correlation is of size {compact(strength)}, below "
             f"{compact(criteria.effect)}"
         )
     if abs(size) < least:
