@@ -127,7 +127,8 @@ def _where_and_when(report: "ChannelReport") -> Iterator[str]:
     factor, found, kind = max(kinds, default=(0.0, None, ""), key=lambda x: x[0])
     if found is not None and factor >= _CONCENTRATED:
         part, even = percent(found.relevance), percent(found.squares)
-        yield f"through {kind} more than elsewhere ({part} of it, on {even} of the squares)"
+        where = f"{part} of it, on {even} of the squares"
+        yield f"through {kind} more than elsewhere ({where})"
     if phases := _phase_range(report):
         (least, _), (most, first) = phases
         above = f"above all in moves {first + 1} to {first + 10}"
